@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Two projects: `unit` lives beside the sources and starts nothing but in-process servers; `e2e` drives built
+ * artefacts and real clients and may take minutes. Each writes its tally where `make test` adds them up.
+ */
+export default defineConfig({
+  test: {
+    root: new URL('..', import.meta.url).pathname,
+    reporters: ['default', 'json'],
+    outputFile: { json: process.env['PORTCULLIS_RESULTS'] ?? '.results/last.json' },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{shared,operator,dataplane}/**/*.test.ts', 'e2e/house.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          exclude: ['e2e/house.test.ts', '**/node_modules/**'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          // Real clients and load share two cores: one file at a time keeps their timing honest.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
