@@ -1,0 +1,13 @@
+// Conditions as every kind reports them. The compile step writes them without times; whoever stores them adds lastTransitionTime.
+
+export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'Overridden';
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** CamelCase, for machines. */
+  readonly reason: string;
+  /** For people: names the field and the fix. */
+  readonly message: string;
+  readonly observedGeneration?: number;
+}

@@ -1,0 +1,156 @@
+// The contract between the compile step and the data plane. Plain data, no secret in the bundle, nothing of Kubernetes but names.
+// Durations are milliseconds and sizes bytes; defaults are applied. The data plane refuses a format it does not know.
+import type { SecretText } from '#shared/secret-text.ts';
+
+export const BUNDLE_FORMAT = 1;
+
+/** Everything of one Gateway but secrets and keys. */
+export interface Bundle {
+  readonly format: typeof BUNDLE_FORMAT;
+  readonly gateway: GatewayConfig;
+  readonly models: readonly CustomModel[];
+  /** In order of precedence, the winner first. */
+  readonly policies: readonly PolicyEntry[];
+  readonly upstreams: readonly UpstreamEntry[];
+}
+
+export interface GatewayConfig {
+  readonly name: string;
+  readonly namespace: string;
+  /** Without trailing slash. */
+  readonly publicUrl: string;
+  readonly environment?: string;
+  readonly paused: boolean;
+  readonly listen: {
+    readonly port: number;
+    readonly trustedProxies: readonly string[];
+    readonly access: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+    readonly limits: {
+      readonly maxBodyBytes: number;
+      readonly maxHeaderBytes: number;
+      readonly maxUrlBytes: number;
+      readonly maxConcurrentUpstream: number;
+      readonly maxQueued: number;
+    };
+    /** All in milliseconds. */
+    readonly timeouts: Readonly<
+      Record<'body' | 'queue' | 'connect' | 'firstByte' | 'streamIdle' | 'ping' | 'keepAlive' | 'drain', number>
+    >;
+  };
+  readonly virtualKeys: { readonly prefix: string; readonly onRevoke: 'Finish' | 'Cut' };
+  readonly builtinModels: boolean;
+  readonly routing: { readonly failoverOn: readonly FailoverCause[]; readonly exposeUpstream: boolean };
+  readonly defaultAccess: 'Deny' | 'Allow';
+  readonly pricing: { readonly multiplier: string; readonly overrides: readonly PriceOverride[] };
+  readonly proxy?: { readonly url: string; readonly noProxy: readonly string[] };
+  readonly metrics: { readonly port: number; readonly principalLabel: 'None' | 'Hashed' | 'Name' };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export type FailoverCause = '5xx' | '429' | '401' | '403' | '404' | '501' | 'timeout';
+
+/** US dollars per million tokens, as decimal strings. */
+export interface PriceText {
+  readonly input: string;
+  readonly output: string;
+  readonly cacheRead?: string;
+  readonly cacheWrite5m?: string;
+  readonly cacheWrite1h?: string;
+}
+
+export interface PriceOverride {
+  /** `namespace/name`; every upstream when absent. */
+  readonly upstream?: string;
+  readonly model: string;
+  readonly price: PriceText;
+}
+
+/** A name of the platform team's own for a model (Gateway.spec.models.entries). */
+export interface CustomModel {
+  readonly id: string;
+  readonly displayName: string;
+  readonly description?: string;
+  /** Canonical id where the built-in catalog knows the target, else the id of a custom model that an upstream maps. */
+  readonly target: string;
+}
+
+export type Scope = 'read' | 'write';
+export type Endpoint = 'Messages' | 'CountTokens' | 'Models';
+
+export interface PolicyEntry {
+  /** `namespace/name`: the rule id that audit records name. */
+  readonly key: string;
+  readonly namespace: string;
+  readonly priority: number;
+  /** Set on policies of another namespace than the Gateway's: they match only keys of that namespace and only narrow. */
+  readonly tenant: boolean;
+  readonly match: {
+    readonly everyone: boolean;
+    readonly groups?: readonly string[];
+    /** Lower case, without leading `@`. */
+    readonly emailDomains?: readonly string[];
+    readonly users?: readonly string[];
+    readonly keyLabels?: Readonly<Record<string, string>>;
+  };
+  /** Lower-case patterns; absent `allow` grants every model. */
+  readonly models: { readonly allow?: readonly string[]; readonly deny: readonly string[] };
+  /** Absent: every upstream of the Gateway's namespace. Otherwise exactly these, `namespace/name`, selectors already resolved. */
+  readonly upstreams?: readonly string[];
+  readonly network?: readonly string[];
+  readonly scopes?: readonly Scope[];
+  readonly denyMessage?: string;
+}
+
+/** Name under which {@link Credentials.values} holds a secret. */
+export type CredentialRef = string;
+
+export interface UpstreamEntry {
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly provider: 'Anthropic';
+  /** Without trailing slash. */
+  readonly baseUrl: string;
+  readonly auth:
+    | { readonly type: 'APIKey' | 'BearerToken'; readonly credential: CredentialRef }
+    | { readonly type: 'Headers' };
+  readonly headers: readonly { readonly name: string; readonly credential: CredentialRef }[];
+  readonly priority: number;
+  readonly weight: number;
+  readonly models: readonly { readonly id: string; readonly upstreamId: string; readonly price?: PriceText }[];
+  readonly countTokens: boolean;
+  readonly firstByteTimeout?: number;
+  readonly connectRetries: number;
+  readonly breaker: { readonly consecutiveFailures: number; readonly openFor: number };
+}
+
+/** Secrets of one Gateway: the pepper of the key hashes and the values upstreams need. */
+export interface Credentials {
+  readonly pepper: SecretText;
+  readonly values: Readonly<Record<CredentialRef, SecretText>>;
+}
+
+export interface KeyEntry {
+  /** Keyed hash of the key value, 64 hex digits. The clear value is nowhere. */
+  readonly hash: string;
+  /** `namespace/name` of the VirtualKey: its id in audit, metrics and spend. */
+  readonly key: string;
+  readonly namespace: string;
+  /** First characters of the value, for lists and logs. */
+  readonly prefix: string;
+  /** `name` is `namespace/name` where the key lives outside the Gateway's namespace, so nobody can be somebody else by writing a name. */
+  readonly owner: { readonly type: 'User' | 'Team' | 'Service'; readonly name: string };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: 'Active' | 'Disabled' | 'Revoked';
+  /** Milliseconds since 1970, UTC. */
+  readonly expiresAt?: number;
+  readonly scopes: readonly Scope[];
+  /** Lower-case patterns. */
+  readonly models?: readonly string[];
+  readonly network?: readonly string[];
+  readonly endpoints?: readonly Endpoint[];
+  /** Set when the key names another environment than the Gateway's. */
+  readonly foreignEnvironment?: string;
+}
