@@ -1,6 +1,17 @@
 // Gateway: one data plane. What it listens on, who may attach, how it names, routes, prices and reports.
 import { z } from 'zod';
-import { cidrList, duration, listMap, listSet, modelId, objectName, price, selector, size } from './scalars.ts';
+import {
+  HTTP_URL,
+  cidrList,
+  duration,
+  listMap,
+  listSet,
+  modelId,
+  objectName,
+  price,
+  selector,
+  size,
+} from './scalars.ts';
 import { withRules } from './rules.ts';
 import { isLoopbackHost } from './loopback.ts';
 
@@ -9,12 +20,14 @@ const publicUrl = withRules(
     .string()
     .min(8)
     .max(512)
+    .regex(HTTP_URL, 'must be an http or https URL')
     .describe(
       'Address clients use, such as https://claude.corp.internal. Every advertised URL derives from it. Plain http only on loopback.',
     ),
   [
     {
-      cel: "isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['localhost', '127.0.0.1', '::1', '[::1]']))",
+      // Not getHostname(): its result has no bound, and a pattern on it costs more than an API server allows.
+      cel: "isURL(self) && (self.startsWith('https://') || self.matches('^http://(localhost|127([.][0-9]{1,3}){3}|[[]::1[]])(:[0-9]*)?([/?#]|$)'))",
       holds: (self) => {
         const url = URL.parse(self);
         return (
@@ -51,7 +64,8 @@ const attachment = (kind: string) =>
       .describe(`Namespaces from which a ${kind} may attach.`),
     [
       {
-        cel: "(self.from == 'Selector') == has(self.selector)",
+        // An API server tests the default {} before it fills in `from`.
+        cel: "(has(self.from) && self.from == 'Selector') == has(self.selector)",
         holds: (self) => (self.from === 'Selector') === (self.selector !== undefined),
         message: 'selector is needed with from: Selector, and only then',
       },

@@ -23,11 +23,14 @@ export interface KindInfo {
   readonly plural: string;
   readonly singular: string;
   readonly shortName: string;
+  /** Longest `metadata.name`, where less than the 253 of Kubernetes. */
+  readonly maxNameLength?: number;
   readonly spec: z.ZodType;
 }
 
 export const KINDS: readonly KindInfo[] = [
-  { kind: 'Gateway', plural: 'gateways', singular: 'gateway', shortName: 'pgw', spec: gatewaySpec },
+  // A Gateway gives its name to a Service, whose name ends at 63; the rest is room for suffixes.
+  { kind: 'Gateway', plural: 'gateways', singular: 'gateway', shortName: 'pgw', maxNameLength: 50, spec: gatewaySpec },
   { kind: 'Upstream', plural: 'upstreams', singular: 'upstream', shortName: 'pup', spec: upstreamSpec },
   { kind: 'Policy', plural: 'policies', singular: 'policy', shortName: 'ppol', spec: policySpec },
   { kind: 'VirtualKey', plural: 'virtualkeys', singular: 'virtualkey', shortName: 'pvk', spec: virtualKeySpec },

@@ -17,7 +17,10 @@ export interface TransitionRule {
   readonly message: string;
 }
 
-/** Attaches rules to a schema: enforced by zod and carried into the CRD as `x-kubernetes-validations`. */
+/**
+ * Attaches rules to a schema: enforced by zod and carried into the CRD as `x-kubernetes-validations`. Other metadata of the
+ * schema (description, list type, bounds) and rules it already has are kept.
+ */
 export function withRules<S extends z.ZodType>(
   schema: S,
   rules: readonly Rule<z.output<S>>[],
@@ -30,7 +33,9 @@ export function withRules<S extends z.ZodType>(
       ...(rule.field === undefined ? {} : { path: [rule.field] }),
     });
   }
+  const { 'x-kubernetes-validations': earlier, ...meta } = schema.meta() ?? {};
   const validations = [
+    ...(Array.isArray(earlier) ? (earlier as unknown[]) : []),
     ...rules.map(({ cel, message, field }) => ({
       rule: cel,
       message,
@@ -38,9 +43,5 @@ export function withRules<S extends z.ZodType>(
     })),
     ...transitions.map(({ cel, message }) => ({ rule: cel, message })),
   ];
-  const description = schema.description;
-  return checked.meta({
-    ...(description === undefined ? {} : { description }),
-    'x-kubernetes-validations': validations,
-  }) as S;
+  return checked.meta({ ...meta, 'x-kubernetes-validations': validations }) as S;
 }

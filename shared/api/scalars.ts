@@ -73,13 +73,17 @@ export function size(bounds: { min: string; max: string }, description: string) 
   );
 }
 
-/** True for `10.0.0.0/8` and `fd00::/8`; a bare address needs its `/32` or `/128`. */
+/**
+ * True for `10.0.0.0/8` and `fd00::/8`; a bare address needs its `/32` or `/128`. Zones and IPv4 written inside IPv6 are
+ * refused, as CEL's `isCIDR` refuses them.
+ */
 export function isCidr(text: string): boolean {
   const slash = text.lastIndexOf('/');
   if (slash < 0) return false;
-  const bits = text.slice(slash + 1);
-  const family = isIP(text.slice(0, slash));
-  return family !== 0 && /^[0-9]{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  const [address, bits] = [text.slice(0, slash), text.slice(slash + 1)];
+  const family = isIP(address);
+  if (family === 0 || address.includes('%') || (family === 6 && address.includes('.'))) return false;
+  return /^(0|[1-9][0-9]{0,2})$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
 const cidr = withRules(z.string().min(3).max(49).describe('A network such as 10.0.0.0/8.'), [
@@ -88,9 +92,13 @@ const cidr = withRules(z.string().min(3).max(49).describe('A network such as 10.
 
 export const cidrList = (description: string, max = 64) => listSet(cidr, max, description);
 
-/** A list whose members are unique and unordered for server-side apply. */
+/** A list of scalars whose members are unique and unordered for server-side apply; duplicates are refused. */
 export function listSet<S extends z.ZodType>(member: S, max: number, description: string) {
-  return z.array(member).max(max).meta({ description, 'x-kubernetes-list-type': 'set' });
+  return z
+    .array(member)
+    .max(max)
+    .refine((items) => new Set(items).size === items.length, { message: 'must not repeat an entry' })
+    .meta({ description, 'x-kubernetes-list-type': 'set' });
 }
 
 /** A list keyed by one member's field for server-side apply; duplicates are refused. */
@@ -99,16 +107,26 @@ export function listMap<S extends z.ZodType>(member: S, key: string, max: number
     .array(member)
     .max(max)
     .refine((items) => new Set(items.map((item) => (item as Record<string, unknown>)[key])).size === items.length, {
-      message: `must not repeat a ${key}`,
+      message: `must not repeat the same ${key}`,
     })
     .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
 }
 
 export const labels = (description: string) =>
-  z
-    .record(z.string().max(317), z.string().max(63))
-    .refine((map) => Object.keys(map).length <= 32, { message: 'must have at most 32 entries' })
-    .meta({ description, maxProperties: 32 });
+  withRules(
+    z
+      .record(z.string(), z.string().max(63))
+      .refine((map) => Object.keys(map).length <= 32, { message: 'must have at most 32 entries' })
+      .meta({ description, maxProperties: 32 }),
+    [
+      // A CRD cannot bound the keys of a map by schema.
+      {
+        cel: 'self.all(key, size(key) <= 317)',
+        holds: (self) => Object.keys(self).every((key) => key.length <= 317),
+        message: 'must not have a label name of more than 317 characters',
+      },
+    ],
+  );
 
 export const selector = (description: string) =>
   z.strictObject({ matchLabels: labels('Every label that must be present with this value.') }).describe(description);
@@ -120,6 +138,9 @@ export const usd = (description: string) =>
     .max(20)
     .regex(/^[0-9]{1,9}(\.[0-9]{1,9})?$/, 'must be a decimal amount such as "50.00"')
     .describe(description);
+
+/** What both doors take for an http address before looking closer; parsers differ on blanks, backslashes and empty hosts. */
+export const HTTP_URL = /^https?:\/\/[^\s\\/?#]+([/?#][^\s\\]*)?$/;
 
 export const modelId = (description: string) =>
   z

@@ -1,6 +1,6 @@
 // Upstream: one provider account in one region, its credential, the models it serves and when to leave it alone.
 import { z } from 'zod';
-import { duration, gatewayRef, listMap, modelId, price, secretKeyRef } from './scalars.ts';
+import { HTTP_URL, duration, gatewayRef, listMap, modelId, price, secretKeyRef } from './scalars.ts';
 import { withRules } from './rules.ts';
 
 /** Headers the gateway itself writes or that belong to one hop; an Upstream may not set them. */
@@ -67,6 +67,7 @@ const baseUrl = withRules(
     .string()
     .min(8)
     .max(512)
+    .regex(HTTP_URL, 'must be an http or https URL')
     .describe(
       'Endpoint to use instead of the public one: a private endpoint or another gateway. Plain http only while the Gateway itself is on loopback.',
     ),

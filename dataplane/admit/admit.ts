@@ -1,0 +1,115 @@
+// admit: principal + request → grant, or 403/400. The order is fixed (AUTHZ-20): key state, client network, scope, model, upstream set.
+// Authentication came before; rate limits and budgets follow behind the upstream set, forwarding last.
+import type { Endpoint, Scope } from '#shared/bundle/bundle.ts';
+import type { Settings } from '../config/snapshot.ts';
+import { refuse } from '../errors.ts';
+import { checkState } from '../identify/identify.ts';
+import type { Principal } from '../identify/principal.ts';
+import type { UpstreamTarget } from '../providers/target.ts';
+import type { Access, Denial } from './access.ts';
+import type { ServedModel } from './models.ts';
+
+/** What may happen now: one model, and the upstreams that may and can serve it. */
+export interface Grant {
+  readonly access: Access;
+  readonly model: ServedModel;
+  readonly candidates: readonly UpstreamTarget[];
+}
+
+/**
+ * The steps that need no body.
+ * @throws {GatewayError} 403
+ */
+export function admitCaller(
+  settings: Settings,
+  principal: Principal,
+  address: string,
+  endpoint: Endpoint | undefined,
+  scope: Scope,
+): Access {
+  const { key } = principal;
+  checkState(key, settings.gateway.environment);
+  const access = settings.access.of(key);
+  if (access === undefined) {
+    throw refuse.forbidden('no_policy', 'no policy of this gateway covers this key: ask your platform team', key.key);
+  }
+  const limits = settings.access.limitsOf(key);
+  if (limits.network !== undefined && !limits.network.has(address)) {
+    throw refuse.forbidden('network', `this key may not be used from ${address}`, key.key);
+  }
+  const network = access.deniedNetwork(address);
+  if (network !== undefined) throw forbidden('network', `access from ${address} is not allowed`, network);
+  if (!key.scopes.includes(scope)) throw refuse.forbidden('scope', `this key lacks the scope ${scope}`, key.key);
+  const scoped = access.deniedScope(scope);
+  if (scoped !== undefined) throw forbidden('scope', `your policy does not grant the scope ${scope}`, scoped);
+  if (endpoint !== undefined && key.endpoints !== undefined && !key.endpoints.includes(endpoint)) {
+    throw refuse.forbidden('endpoint', `this key may not use the endpoint ${endpoint}`, key.key);
+  }
+  return access;
+}
+
+/**
+ * The steps that need the model.
+ * @param name the model as sent
+ * @param counting token counting skips upstreams that cannot count
+ * @throws {GatewayError} 400 for a denied or unknown model, 403 when no upstream may be used, 404 when none can count
+ */
+export function admitModel(
+  settings: Settings,
+  principal: Principal,
+  access: Access,
+  name: string,
+  counting: boolean,
+): Grant {
+  const model = settings.models.resolve(name);
+  if (model === undefined) {
+    throw refuse.badRequest(
+      'unknown_model',
+      `model ${printable(name)} is not known to this gateway: GET /v1/models lists what you may use`,
+    );
+  }
+  const keyModels = settings.access.limitsOf(principal.key).models;
+  const denial: Denial | undefined =
+    access.deniedModel(model) ??
+    (keyModels !== undefined && keyModels.match(model.names) === undefined
+      ? { rule: principal.key.key, denyMessage: access.denyMessage }
+      : undefined);
+  if (denial !== undefined) {
+    const error = refuse.badRequest(
+      'denied_model',
+      withAdvice(`model ${printable(name)} is not allowed for you`, denial),
+    );
+    throw Object.assign(error, { rule: denial.rule });
+  }
+  if (access.upstreams.length === 0) {
+    throw refuse.forbidden(
+      'no_upstream',
+      withAdvice('no upstream of this gateway is granted to you', {
+        rule: access.rule,
+        denyMessage: access.denyMessage,
+      }),
+      access.rule,
+    );
+  }
+  const serving = access.upstreams.filter((upstream) => upstream.serves(model));
+  if (serving.length === 0) {
+    throw refuse.badRequest('unrouted_model', `model ${printable(name)} is served by no upstream you may use`);
+  }
+  const candidates = counting ? serving.filter(({ entry }) => entry.countTokens) : serving;
+  if (candidates.length === 0)
+    throw refuse.notFound('count_unavailable', 'token counting is not available for this model');
+  return { access, model, candidates };
+}
+
+function forbidden(reason: string, message: string, denial: Denial) {
+  return refuse.forbidden(reason, withAdvice(message, denial), denial.rule);
+}
+
+function withAdvice(message: string, { denyMessage }: Denial): string {
+  return denyMessage === undefined ? message : `${message}. ${denyMessage}`;
+}
+
+/** Model names come from outside: shown shortened and without control characters. */
+function printable(name: string): string {
+  return JSON.stringify(name.length > 128 ? `${name.slice(0, 128)}…` : name).slice(1, -1);
+}

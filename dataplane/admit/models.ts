@@ -1,0 +1,122 @@
+// Which model a name means here. Every spelling of one model leads to the same entry, so that no spelling escapes a rule: names of
+// the platform team first, then the built-in catalog, then models that only an upstream maps.
+import type { CustomModel, UpstreamEntry } from '#shared/bundle/bundle.ts';
+import { builtinCatalog } from '#shared/catalog/catalog.ts';
+import { canonicalModel, spellingsOf } from '#shared/catalog/spelling.ts';
+
+export interface ServedModel {
+  /** Id under which the model is routed, priced and reported: canonical, or the id of a custom model. */
+  readonly id: string;
+  /** Name shown in lists; differs from `id` for names of the platform team's own. */
+  readonly listedId: string;
+  readonly displayName: string;
+  readonly description: string | undefined;
+  readonly maxInputTokens: number | undefined;
+  /** Every name a rule may use for it, in lower case. */
+  readonly names: readonly string[];
+  /** In the built-in catalog, so every upstream serves it under its own spelling. */
+  readonly builtin: boolean;
+  /** Spellings that the Anthropic API itself accepts: a body naming one of them is forwarded as received. */
+  readonly native: ReadonlySet<string>;
+}
+
+/** Names resolved before are remembered; a caller who sends ever new ones only empties the memory. */
+const MEMORY = 4096;
+
+export class ModelTable {
+  readonly #served = new Map<string, ServedModel>();
+  readonly #aliases = new Map<string, ServedModel>();
+  readonly #listed: ServedModel[] = [];
+  readonly #memory = new Map<string, ServedModel | undefined>();
+  readonly #catalog = builtinCatalog.models;
+
+  constructor(builtin: boolean, entries: readonly CustomModel[], upstreams: readonly UpstreamEntry[]) {
+    const mapped = mappedModels(upstreams);
+    if (builtin) for (const { id } of this.#catalog.models) this.#serve(id, mapped.get(id) ?? []);
+    for (const [id, targets] of mapped) if (!this.#served.has(id)) this.#serve(id, targets);
+    for (const entry of entries) this.#alias(entry);
+    this.#listed.push(...this.#aliases.values(), ...this.#served.values());
+  }
+
+  /**
+   * @param name the `model` of a request, as sent
+   * @returns undefined for a model nothing here serves
+   */
+  resolve(name: string): ServedModel | undefined {
+    if (this.#memory.has(name)) return this.#memory.get(name);
+    const model = this.#lookUp(name);
+    if (this.#memory.size >= MEMORY) this.#memory.clear();
+    this.#memory.set(name, model);
+    return model;
+  }
+
+  /** Models in the order of `GET /v1/models`: names of the platform team's own first. */
+  list(): readonly ServedModel[] {
+    return this.#listed;
+  }
+
+  #lookUp(name: string): ServedModel | undefined {
+    const lower = name.toLowerCase();
+    const plain = lower.endsWith('[1m]') ? lower.slice(0, -'[1m]'.length) : lower;
+    const direct = this.#aliases.get(plain) ?? this.#served.get(plain);
+    if (direct !== undefined) return direct;
+    const canonical = canonicalModel(name, this.#catalog);
+    return canonical === undefined ? undefined : this.#served.get(canonical.id);
+  }
+
+  #serve(id: string, upstreamIds: readonly string[]): void {
+    const known = this.#catalog.byId.get(id);
+    const names = new Set([
+      id.toLowerCase(),
+      ...(known === undefined ? [] : lowerCase(spellingsOf(id, this.#catalog))),
+    ]);
+    // A custom model is also what its upstreams call it: a rule against Opus holds for a private name of Opus.
+    for (const upstreamId of upstreamIds) {
+      const target = canonicalModel(upstreamId, this.#catalog);
+      for (const name of target === undefined ? [upstreamId] : spellingsOf(target.id, this.#catalog))
+        names.add(name.toLowerCase());
+    }
+    this.#served.set(id, {
+      id,
+      listedId: id,
+      displayName: known?.displayName ?? id,
+      description: undefined,
+      maxInputTokens: known?.maxInputTokens,
+      names: [...names],
+      builtin: known !== undefined,
+      native: new Set(known === undefined ? [id] : [known.id, ...known.aliases]),
+    });
+  }
+
+  #alias(entry: CustomModel): void {
+    const target = this.#served.get(entry.target) ?? this.#serveHidden(entry.target);
+    this.#aliases.set(entry.id.toLowerCase(), {
+      ...target,
+      listedId: entry.id,
+      displayName: entry.displayName,
+      description: entry.description,
+      names: [entry.id.toLowerCase(), ...target.names],
+    });
+  }
+
+  /** With the built-in catalog off, a target is served only under the names given to it. */
+  #serveHidden(id: string): ServedModel {
+    this.#serve(id, []);
+    const model = this.#served.get(id)!;
+    this.#served.delete(id);
+    return model;
+  }
+}
+
+/** Ids that upstreams map, each with what the upstreams call it. */
+function mappedModels(upstreams: readonly UpstreamEntry[]): Map<string, string[]> {
+  const mapped = new Map<string, string[]>();
+  for (const { models } of upstreams) {
+    for (const { id, upstreamId } of models) mapped.set(id, [...(mapped.get(id) ?? []), upstreamId]);
+  }
+  return mapped;
+}
+
+function lowerCase(names: readonly string[]): string[] {
+  return names.map((name) => name.toLowerCase());
+}

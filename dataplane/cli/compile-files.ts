@@ -1,0 +1,88 @@
+// Files → compiled Gateway and a report: the one path that `run` and `check` share.
+import { compile } from '#shared/compile/compile.ts';
+import type { CompiledGateway, ObjectStatus, RawObject } from '#shared/compile/types.ts';
+import type { Fault } from '#shared/api/documents.ts';
+import { SecretText } from '#shared/secret-text.ts';
+import { loadFiles, type LoadedFiles } from './load.ts';
+import { mintKeys, type MintedKey } from './mint.ts';
+import type { StateFolder } from './state.ts';
+
+export interface CompiledFiles {
+  readonly revision: string;
+  readonly gateways: ReadonlyMap<string, CompiledGateway>;
+  readonly statuses: readonly ObjectStatus[];
+  readonly faults: readonly Fault[];
+  readonly notes: readonly Fault[];
+  /** Where an object stands, by `Kind namespace/name`. */
+  readonly places: LoadedFiles['documents'];
+  readonly objects: readonly RawObject[];
+  readonly minted: readonly MintedKey[];
+}
+
+export interface CompileFilesOptions {
+  readonly paths: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Absent for `check`, which keeps nothing and makes no keys. */
+  readonly state?: StateFolder;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export function compileFiles({ paths, environment, state, now }: CompileFilesOptions): CompiledFiles {
+  const loaded = loadFiles(paths, environment);
+  const { revision, faults, notes, documents: places } = loaded;
+  const objects = loaded.objects.map((object) => withCreation(object, state, now, places));
+  const minted = state === undefined || faults.length > 0 ? [] : mintKeys(objects, state.folder);
+  const secrets = new Map(loaded.secrets);
+  for (const { secret, values } of minted) secrets.set(secret, values);
+  const peppers = new Map(
+    objects
+      .filter(({ kind }) => kind === 'Gateway')
+      .map(({ metadata }) => [`${metadata.namespace}/${metadata.name}`, state?.pepper ?? CHECK_PEPPER]),
+  );
+  const { gateways, statuses } = compile({
+    objects,
+    secrets,
+    namespaces: loaded.namespaces,
+    peppers,
+    tombstones: state?.tombstones() ?? new Map<string, never>(),
+  });
+  return { revision, gateways, statuses, faults, notes, places, objects, minted };
+}
+
+/** `check` stores nothing, so what its hashes are keyed with does not matter. */
+const CHECK_PEPPER = new SecretText('0'.repeat(64));
+
+/** Files know no creation times; the state folder remembers when an object was first seen. */
+function withCreation(
+  object: RawObject,
+  state: StateFolder | undefined,
+  now: () => number,
+  places: LoadedFiles['documents'],
+): RawObject {
+  if (object.metadata.creationTimestamp !== undefined) return object;
+  const created = state?.createdAt(identity(object), now) ?? new Date(now()).toISOString();
+  const dated = { ...object, metadata: { ...object.metadata, creationTimestamp: created } };
+  const place = places.get(object);
+  if (place !== undefined) (places as Map<RawObject, typeof place>).set(dated, place);
+  return dated;
+}
+
+export function identity({ kind, metadata }: RawObject): string {
+  return `${kind} ${metadata.namespace}/${metadata.name}`;
+}
+
+/** Gives what must outlive this process to the state folder. Call it only for a configuration that went into force. */
+export function remember({ gateways, objects }: CompiledFiles, state: StateFolder): void {
+  state.forgetObjects(new Set(objects.map(identity)));
+  const virtualKeys = new Set(
+    objects.filter(({ kind }) => kind === 'VirtualKey').map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  );
+  for (const [gateway, { keys }] of gateways) {
+    const live = new Map(
+      keys.map(({ key, hash, state: keyState }) => [key, { hash, revoked: keyState === 'Revoked' }]),
+    );
+    state.recordKeys(gateway, live, virtualKeys);
+  }
+  state.save();
+}

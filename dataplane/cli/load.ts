@@ -1,0 +1,148 @@
+// Files of manifests → what the compile step takes. `${VAR}` is substituted in Secret values and nowhere else, so that a manifest means
+// the same here and in a cluster.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readDocuments, type Document, type Fault } from '#shared/api/documents.ts';
+import { GROUP, kindInfo } from '#shared/api/kinds.ts';
+import { parseObject } from '#shared/api/parse.ts';
+import type { RawObject } from '#shared/compile/types.ts';
+import { SecretText } from '#shared/secret-text.ts';
+
+export const DEFAULT_NAMESPACE = 'default';
+
+export interface LoadedFiles {
+  /** Content hash of all files. */
+  readonly revision: string;
+  readonly objects: readonly RawObject[];
+  /** The document an object came from, for pointing at lines. */
+  readonly documents: ReadonlyMap<RawObject, Document>;
+  readonly secrets: ReadonlyMap<string, ReadonlyMap<string, SecretText>>;
+  readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  /** What could not be read at all. */
+  readonly faults: readonly Fault[];
+  /** What was read but is probably not meant, such as a variable that is not set. */
+  readonly notes: readonly Fault[];
+}
+
+const MANIFEST = /\.(ya?ml|json)$/;
+
+/** The files behind the arguments: folders stand for the manifests in them, in order of name. @throws when a path does not exist */
+export function manifestFiles(paths: readonly string[]): string[] {
+  return paths.flatMap((path) =>
+    statSync(path).isDirectory()
+      ? readdirSync(path)
+          .filter((name) => MANIFEST.test(name))
+          .sort()
+          .map((name) => join(path, name))
+      : [path],
+  );
+}
+
+/** @param environment variables for `${VAR}` */
+export function loadFiles(
+  paths: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): LoadedFiles {
+  const loader = new Loader(environment);
+  const revision = createHash('sha256');
+  for (const file of manifestFiles(paths)) {
+    const text = readFileSync(file, 'utf8');
+    revision.update(text);
+    const { documents, faults } = readDocuments(text, file);
+    loader.faults.push(...faults);
+    for (const document of documents) loader.add(document);
+  }
+  return { revision: revision.digest('hex').slice(0, 12), ...loader };
+}
+
+class Loader {
+  readonly objects: RawObject[] = [];
+  readonly documents = new Map<RawObject, Document>();
+  readonly secrets = new Map<string, ReadonlyMap<string, SecretText>>();
+  readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
+  readonly faults: Fault[] = [];
+  readonly notes: Fault[] = [];
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #seen = new Set<string>();
+
+  constructor(environment: Readonly<Record<string, string | undefined>>) {
+    this.#environment = environment;
+  }
+
+  add(document: Document): void {
+    const { kind } = document.value;
+    if (kind === 'Secret') this.#addSecret(document);
+    else if (kind === 'Namespace') this.#addNamespace(document);
+    else if (!isForeign(document)) this.#addObject(document);
+  }
+
+  #addObject(document: Document): void {
+    const parsed = parseObject(document.value, DEFAULT_NAMESPACE);
+    if (!parsed.ok) {
+      for (const { path, message } of parsed.issues) this.faults.push({ ...document.locate(path), message });
+      return;
+    }
+    const { kind, metadata } = parsed.value;
+    if (!this.#isFirst(`${kind} ${metadata.namespace}/${metadata.name}`, document)) return;
+    this.objects.push(parsed.value);
+    this.documents.set(parsed.value, document);
+  }
+
+  #addSecret(document: Document): void {
+    const { metadata, stringData, data } = document.value as Record<string, Record<string, unknown> | undefined>;
+    const key = `${text(metadata?.['namespace']) ?? DEFAULT_NAMESPACE}/${text(metadata?.['name']) ?? ''}`;
+    if (!this.#isFirst(`Secret ${key}`, document)) return;
+    const values = new Map<string, SecretText>();
+    for (const [name, value] of Object.entries(data ?? {})) {
+      values.set(name, new SecretText(Buffer.from(String(value), 'base64').toString()));
+    }
+    for (const [name, value] of Object.entries(stringData ?? {})) {
+      const clear = this.#substitute(String(value), document, name);
+      if (clear !== undefined) values.set(name, new SecretText(clear));
+    }
+    this.secrets.set(key, values);
+  }
+
+  #addNamespace({ value }: Document): void {
+    const metadata = value['metadata'] as { name?: unknown; labels?: Record<string, string> } | undefined;
+    const name = text(metadata?.name);
+    if (name !== undefined) this.namespaces.set(name, { ...metadata?.labels });
+  }
+
+  /** A value with a variable that is not set is left out: a reference to it then says so by name. */
+  #substitute(value: string, document: Document, name: string): string | undefined {
+    let complete = true;
+    const clear = value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_all, variable: string) => {
+      const found = this.#environment[variable];
+      if (found !== undefined && found !== '') return found;
+      complete = false;
+      this.notes.push({
+        ...document.locate(['stringData', name]),
+        message: `the environment variable ${variable} is not set`,
+      });
+      return '';
+    });
+    return complete ? clear : undefined;
+  }
+
+  #isFirst(identity: string, document: Document): boolean {
+    if (this.#seen.has(identity)) {
+      this.faults.push({ ...document.locate(['metadata', 'name']), message: `${identity} is there twice` });
+      return false;
+    }
+    this.#seen.add(identity);
+    return true;
+  }
+}
+
+/** A GitOps folder holds other people's kinds too; what names another group is theirs. */
+function isForeign({ value: { apiVersion, kind } }: Document): boolean {
+  if (typeof apiVersion !== 'string') return false;
+  const slash = apiVersion.indexOf('/');
+  return slash < 0 ? apiVersion === 'v1' && kindInfo(String(kind)) === undefined : apiVersion.slice(0, slash) !== GROUP;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

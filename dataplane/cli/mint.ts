@@ -1,0 +1,71 @@
+// Values for generated keys in `portcullis run`: made once, written to a file of the state folder that a shell can source, read from there
+// ever after. The file is the Secret that the VirtualKey names.
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RawObject } from '#shared/compile/types.ts';
+import { SecretText } from '#shared/secret-text.ts';
+import { writePrivate } from './state.ts';
+
+export interface MintedKey {
+  /** `namespace/name` of the Secret. */
+  readonly secret: string;
+  readonly file: string;
+  readonly values: ReadonlyMap<string, SecretText>;
+}
+
+/** 256 bits. */
+const KEY_BYTES = 32;
+
+/**
+ * The Secrets of all generated keys among the objects.
+ * @param folder the state folder
+ */
+export function mintKeys(objects: readonly RawObject[], folder: string): MintedKey[] {
+  const gateways = new Map(
+    objects.filter(({ kind }) => kind === 'Gateway').map((gateway) => [keyOf(gateway), gateway]),
+  );
+  return objects.flatMap((object) => {
+    const secretName = generatedSecret(object);
+    const gateway = gateways.get(gatewayOf(object));
+    if (secretName === undefined || gateway === undefined) return [];
+    return [mint(object.metadata.namespace, secretName, gateway, folder)];
+  });
+}
+
+function mint(namespace: string, secretName: string, gateway: RawObject, folder: string): MintedKey {
+  const spec = member(gateway.spec);
+  const file = join(folder, 'keys', namespace, `${secretName}.env`);
+  const baseUrl = String(spec['publicUrl']).replace(/\/$/, '');
+  const prefix = member(spec['virtualKeys'])['prefix'];
+  const token =
+    readToken(file) ??
+    `${typeof prefix === 'string' ? prefix : 'sk-pc-'}${randomBytes(KEY_BYTES).toString('base64url')}`;
+  const text = `ANTHROPIC_BASE_URL=${baseUrl}\nANTHROPIC_AUTH_TOKEN=${token}\n`;
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writePrivate(file, text);
+  return { secret: `${namespace}/${secretName}`, file, values: new Map([['token', new SecretText(token)]]) };
+}
+
+function readToken(file: string): string | undefined {
+  return existsSync(file) ? /^ANTHROPIC_AUTH_TOKEN=(\S+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
+}
+
+function generatedSecret({ kind, spec }: RawObject): string | undefined {
+  if (kind !== 'VirtualKey') return undefined;
+  const name = member(member(member(spec)['credential'])['generated'])['secretName'];
+  // Names are checked by the compile step, but a path must not be made of anything else meanwhile.
+  return typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) ? name : undefined;
+}
+
+function gatewayOf({ metadata, spec }: RawObject): string {
+  const { name, namespace } = member(member(spec)['gatewayRef']);
+  return `${typeof namespace === 'string' ? namespace : metadata.namespace}/${String(name)}`;
+}
+
+function keyOf({ metadata }: RawObject): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+function member(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

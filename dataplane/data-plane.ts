@@ -1,0 +1,164 @@
+// One data-plane process: stores, rooms and listeners wired together around a configuration that may be swapped at any time. Knows
+// nothing of where configuration comes from.
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import { isLoopbackHost } from '#shared/api/loopback.ts';
+import type { Settings, Snapshot, SnapshotHolder } from './config/snapshot.ts';
+import type { AuditSink } from './meter/audit.ts';
+import { Recorder } from './meter/recorder.ts';
+import { Breakers } from './route/breaker.ts';
+import type { Exchange } from './route/exchange.ts';
+import type { RouteContext } from './route/forwarder.ts';
+import { Pools, type PoolOptions } from './route/pools.ts';
+import { Slots } from './route/slots.ts';
+import { Sweeper } from './route/sweeper.ts';
+import { buildApp } from './server/app.ts';
+import { Metrics } from './telemetry/metrics.ts';
+
+export interface DataPlaneOptions {
+  readonly holder: SnapshotHolder;
+  readonly audit: AuditSink;
+  readonly log: Logger;
+  readonly version: string;
+  /** Proxy settings of the process environment, for Gateways that name no proxy of their own. */
+  readonly environmentProxy: PoolOptions['proxy'];
+}
+
+export interface DataPlane {
+  readonly metrics: Metrics;
+  /** Starts the listeners. @throws when a port is taken */
+  listen(): Promise<void>;
+  /** Readiness goes first, then no new calls, then running answers up to the drain limit, then everything else. */
+  drain(): Promise<void>;
+}
+
+const DRAIN_POLL_MS = 50;
+
+/** @param options a holder that already has its first configuration, since listeners are made by it */
+export function createDataPlane({ holder, audit, log, version, environmentProxy }: DataPlaneOptions): DataPlane {
+  const now = (): number => performance.now();
+  const sweeper = new Sweeper<Exchange>(now);
+  const slots = new Slots();
+  const breakers = new Breakers(now);
+  const first = holder.current!.settings;
+  const pools = new Pools(poolOptions(first, environmentProxy));
+  let draining = false;
+
+  const notReady = (): string | undefined => {
+    if (draining) return 'draining';
+    return (holder.current?.settings.upstreams.length ?? 0) === 0 ? 'no upstream is loaded' : undefined;
+  };
+  const metrics = new Metrics(
+    {
+      inFlight: () => slots.inUse,
+      queued: () => slots.queued,
+      maxConcurrent: () => holder.current?.settings.gateway.listen.limits.maxConcurrentUpstream ?? 0,
+      configRevision: () => holder.current?.settings.revision,
+      configKeys: () => holder.current?.keys.size ?? 0,
+      ready: () => notReady() === undefined,
+    },
+    version,
+  );
+  const recorder = new Recorder(metrics, audit, { now, wallClock: Date.now });
+  const route: RouteContext = {
+    pools,
+    slots,
+    sweeper,
+    breakers,
+    now,
+    random: Math.random,
+    charge: (call, tap, model) => recorder.charge(call, tap, model),
+    observe: metrics,
+  };
+  const app = buildApp({
+    holder,
+    route,
+    recorder,
+    probes: { version, notReady },
+    log,
+    newId: randomUUID,
+    wallClock: Date.now,
+    observeListenerError: (code) => metrics.listenerError(code),
+    maxHeaderBytes: first.gateway.listen.limits.maxHeaderBytes,
+    keepAliveMs: first.gateway.listen.timeouts.keepAlive,
+  });
+  const metricsServer = serveMetrics(metrics);
+
+  holder.onSwap((next) => {
+    log.level = next.settings.gateway.logLevel;
+    const { upstreams } = next.settings;
+    pools.configure(poolOptions(next.settings, environmentProxy), new Set(upstreams.map(({ origin }) => origin)));
+    breakers.keep(new Set(upstreams.map(({ key }) => key)));
+    if (next.settings.gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next);
+  });
+
+  return {
+    metrics,
+    async listen() {
+      const { listen, publicUrl, metrics: port } = first.gateway;
+      const host = bindHost(publicUrl);
+      await app.listen({ port: listen.port, host });
+      await new Promise<void>((resolve, reject) => {
+        metricsServer.once('error', reject).listen(port.port, host === 'localhost' ? undefined : host, resolve);
+      });
+    },
+    async drain() {
+      draining = true;
+      const limit = holder.current?.settings.gateway.listen.timeouts.drain ?? 0;
+      const until = now() + limit;
+      const closed = app.close();
+      while (sweeper.size > 0 && now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+        app.server.closeIdleConnections();
+      }
+      for (const exchange of [...sweeper.all()]) exchange.cut('drained');
+      app.server.closeIdleConnections();
+      setTimeout(() => app.server.closeAllConnections(), 1_000).unref();
+      await closed;
+      metricsServer.close();
+      metricsServer.closeAllConnections();
+      await pools.destroy();
+    },
+  };
+}
+
+function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot): void {
+  for (const exchange of [...sweeper.all()]) {
+    const key = exchange.call.principal?.key;
+    if (key === undefined) continue;
+    const now = keys.byHash(key.hash);
+    if (now === undefined || now.state === 'Revoked') exchange.cut('revoked');
+  }
+}
+
+function poolOptions({ gateway }: Settings, environmentProxy: PoolOptions['proxy']): PoolOptions {
+  const { proxy } = gateway;
+  return {
+    connectTimeout: gateway.listen.timeouts.connect,
+    proxy:
+      proxy === undefined
+        ? environmentProxy
+        : { httpProxy: proxy.url, httpsProxy: proxy.url, noProxy: proxy.noProxy.join(',') },
+  };
+}
+
+/** A Gateway that calls itself loopback is reachable from this machine only. */
+function bindHost(publicUrl: string): string {
+  const { hostname } = new URL(publicUrl);
+  return isLoopbackHost(hostname) ? hostname.replace(/^\[|\]$/g, '') : '::';
+}
+
+function serveMetrics({ registry }: Metrics): Server {
+  return createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404, { 'content-type': 'text/plain' }).end('see /metrics\n');
+      return;
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+}

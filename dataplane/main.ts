@@ -1,0 +1,133 @@
+// The `portcullis` program: reads arguments and environment, wires the parts and turns errors into exit codes. Nothing else in the data
+// plane looks at the process it runs in.
+import { parseArgs } from 'node:util';
+import pino from 'pino';
+import { check } from './cli/check.ts';
+import { startDemoUpstream } from './cli/demo-upstream.ts';
+import { run, UnusableConfigurationError } from './cli/run.ts';
+import packageJson from '../package.json' with { type: 'json' };
+
+const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Code
+
+  portcullis run FILE…      serve the four kinds from files; reloads when a file changes
+      --state DIR           folder for generated keys and their state (or PORTCULLIS_STATE; default .portcullis)
+      --gateway NAME        which Gateway to serve, when the files hold several
+      --demo                answer from a stand-in on this machine instead of the real upstreams
+  portcullis check FILE…    compile offline and print every object's conditions; exit 1 when one is not Accepted
+      -o json               print JSON
+  portcullis version
+
+FILE is a YAML or JSON manifest, or a folder of them. \${VAR} in Secret values is taken from the environment.
+`;
+
+const MAX_BUFFERED_AUDIT_BYTES = 64 * 1024 * 1024;
+/** A second signal ends the process at once. */
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+async function main(args: string[]): Promise<number | undefined> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      state: { type: 'string' },
+      gateway: { type: 'string' },
+      demo: { type: 'boolean', default: false },
+      output: { type: 'string', short: 'o' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [command, ...paths] = positionals;
+  if (values.help || command === undefined || command === 'help') {
+    process.stdout.write(USAGE);
+    return command === undefined && !values.help ? 2 : 0;
+  }
+  if (command === 'version') {
+    process.stdout.write(`${packageJson.version}\n`);
+    return 0;
+  }
+  if (command !== 'run' && command !== 'check') throw new UsageError(`unknown command ${command}`);
+  if (paths.length === 0) throw new UsageError(`portcullis ${command} needs at least one FILE`);
+  if (command === 'check') {
+    if (values.output !== undefined && values.output !== 'json') throw new UsageError('-o takes json');
+    return check({
+      paths,
+      json: values.output === 'json',
+      environment: process.env,
+      now: Date.now,
+      print: (text) => process.stdout.write(`${text}\n`),
+    });
+  }
+  await serve(paths, values);
+  return undefined;
+}
+
+async function serve(paths: string[], values: { state?: string; gateway?: string; demo: boolean }): Promise<void> {
+  const { env } = process;
+  const audit = pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_AUDIT_BYTES });
+  // A reader of the audit stream that goes away must not take the gateway with it.
+  audit.on('error', () => undefined);
+  const demo = values.demo ? await startDemoUpstream() : undefined;
+  const running = await run({
+    paths,
+    stateFolder: values.state ?? env['PORTCULLIS_STATE'] ?? '.portcullis',
+    gateway: values.gateway,
+    // The stand-in takes any key, so a first look needs no variable.
+    environment: demo === undefined ? env : { ANTHROPIC_API_KEY: 'demo', ...env },
+    environmentProxy: environmentProxy(env),
+    version: packageJson.version,
+    demo,
+    audit: { write: (line) => void audit.write(`${line}\n`) },
+    log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2)),
+    say: (text) => process.stderr.write(`${text}\n`),
+    now: Date.now,
+  });
+  let stopping = false;
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      process.stderr.write('stopping: running answers may finish; once more to stop at once\n');
+      void running.stop().finally(() => {
+        demo?.close();
+        audit.flushSync();
+        process.exit(0);
+      });
+    });
+  }
+}
+
+function environmentProxy(env: NodeJS.ProcessEnv) {
+  const httpsProxy = env['HTTPS_PROXY'] ?? env['https_proxy'];
+  const httpProxy = env['HTTP_PROXY'] ?? env['http_proxy'];
+  if (!httpsProxy && !httpProxy) return undefined;
+  return {
+    ...(httpProxy ? { httpProxy } : {}),
+    ...(httpsProxy ? { httpsProxy } : {}),
+    noProxy: env['NO_PROXY'] ?? env['no_proxy'] ?? '',
+  };
+}
+
+class UsageError extends Error {}
+
+try {
+  const code = await main(process.argv.slice(2));
+  if (code !== undefined) process.exitCode = code;
+} catch (error) {
+  const { message, code } = error as NodeJS.ErrnoException;
+  if (error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true) {
+    process.stderr.write(`portcullis: ${message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+  const known = error instanceof UnusableConfigurationError || code !== undefined;
+  process.stderr.write(
+    `portcullis: ${known ? explain(error as NodeJS.ErrnoException) : ((error as Error).stack ?? message)}\n`,
+  );
+  process.exit(1);
+}
+
+function explain({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE')
+    return `${message}: another process uses the port; change listen.port or metrics.port of the Gateway`;
+  if (code === 'ENOENT') return `${message}: no such file`;
+  return message;
+}

@@ -1,0 +1,78 @@
+// The prices of one configuration: what a token costs on which upstream. Resolved once an hour per upstream and model, because list
+// prices change on dates; the hot path is one map access.
+import type { GatewayConfig } from '#shared/bundle/bundle.ts';
+import { builtinCatalog } from '#shared/catalog/catalog.ts';
+import { costOf, type Usage } from '#shared/catalog/cost.ts';
+import { overridePrice, type PriceRow } from '#shared/catalog/prices.ts';
+import { parseRatio, type Ratio } from '#shared/catalog/ratio.ts';
+import {
+  parseOverrides,
+  resolvePrice,
+  type GatewayOverride,
+  type ResolvedPrice,
+} from '#shared/catalog/resolve-price.ts';
+import type { NanoDollars } from '#shared/money.ts';
+import type { UpstreamTarget } from '../providers/target.ts';
+
+const HOUR_MS = 3_600_000;
+
+export interface Charge {
+  readonly cost: NanoDollars;
+  readonly priced: ResolvedPrice['priced'];
+}
+
+export class PriceBook {
+  readonly #multiplier: Ratio;
+  readonly #overrides: readonly GatewayOverride[];
+  /** Prices that Upstreams give for models of theirs, by `upstream model`. */
+  readonly #ofUpstreams = new Map<string, PriceRow>();
+  #resolved = new Map<string, ResolvedPrice>();
+  #hour = -1;
+
+  constructor(pricing: GatewayConfig['pricing'], upstreams: readonly UpstreamTarget[]) {
+    this.#multiplier = parseRatio(pricing.multiplier);
+    this.#overrides = parseOverrides(pricing.overrides, builtinCatalog);
+    for (const { key, entry } of upstreams) {
+      for (const { id, price } of entry.models) {
+        if (price !== undefined) this.#ofUpstreams.set(`${key} ${id}`, overridePrice(price, id, builtinCatalog.prices));
+      }
+    }
+  }
+
+  /**
+   * @param upstream `namespace/name`
+   * @param upstreamModel as the upstream was asked for it
+   * @param model id it was routed under
+   * @param at milliseconds since 1970
+   */
+  charge(usage: Usage, upstream: string, upstreamModel: string, model: string, at: number): Charge {
+    const { price, priced } = this.#priceOf(upstream, upstreamModel, model, at);
+    return { cost: costOf(usage, price, { multiplier: this.#multiplier }), priced };
+  }
+
+  #priceOf(upstream: string, upstreamModel: string, model: string, at: number): ResolvedPrice {
+    const hour = Math.floor(at / HOUR_MS);
+    if (hour !== this.#hour) {
+      this.#hour = hour;
+      this.#resolved = new Map();
+    }
+    const key = `${upstream} ${model} ${upstreamModel}`;
+    let resolved = this.#resolved.get(key);
+    if (resolved === undefined) {
+      const upstreamOverride = this.#ofUpstreams.get(`${upstream} ${model}`);
+      resolved = resolvePrice(
+        {
+          upstream,
+          upstreamModelId: upstreamModel,
+          modelId: model,
+          gatewayOverrides: this.#overrides,
+          ...(upstreamOverride === undefined ? {} : { upstreamOverride }),
+        },
+        builtinCatalog,
+        new Date(at),
+      );
+      this.#resolved.set(key, resolved);
+    }
+    return resolved;
+  }
+}

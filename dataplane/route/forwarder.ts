@@ -1,0 +1,57 @@
+// route: grant → ordered attempts → answer. Takes a place, then lets an exchange run. Composition root of the folder: what all exchanges
+// share stands in `RouteContext`.
+import type { Grant } from '../admit/admit.ts';
+import type { ServedModel } from '../admit/models.ts';
+import type { UsageTap } from '../meter/usage-tap.ts';
+import type { ProviderRequest } from '../providers/anthropic.ts';
+import { ClientGoneError } from '../server/body.ts';
+import type { Call, ClientWatcher } from '../server/call.ts';
+import type { Breakers } from './breaker.ts';
+import { Exchange } from './exchange.ts';
+import type { Pools } from './pools.ts';
+import type { Slots, Waiting } from './slots.ts';
+import type { Sweeper } from './sweeper.ts';
+
+export interface RouteContext {
+  readonly pools: Pools;
+  readonly slots: Slots;
+  readonly sweeper: Sweeper<Exchange>;
+  readonly breakers: Breakers;
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Prices what was used and writes it to the call's record. */
+  readonly charge: (call: Call, tap: UsageTap, model: ServedModel) => void;
+  readonly observe: { attempt(upstream: string, result: string): void };
+}
+
+/**
+ * Forwards a call. Resolves when the exchange has begun; its answer is written as it comes.
+ * @throws {GatewayError} 529 when no place is free; {@link ClientGoneError} when the client left the queue
+ */
+export async function forward(
+  context: RouteContext,
+  call: Call,
+  grant: Grant,
+  request: ProviderRequest,
+): Promise<void> {
+  const { limits, timeouts } = call.settings.gateway.listen;
+  const waiting = context.slots.acquire(limits.maxConcurrentUpstream, limits.maxQueued, timeouts.queue);
+  if (waiting !== undefined) await turn(call, waiting);
+  if (call.response.destroyed) {
+    context.slots.release(limits.maxConcurrentUpstream);
+    throw new ClientGoneError('client closed the connection');
+  }
+  new Exchange(context, call, grant, request).start();
+}
+
+async function turn(call: Call, waiting: Waiting): Promise<void> {
+  const watcher: ClientWatcher = { clientClosed: () => waiting.cancel() };
+  call.watcher = watcher;
+  try {
+    await waiting.granted;
+  } finally {
+    if (call.watcher === watcher) call.watcher = undefined;
+  }
+}

@@ -1,0 +1,189 @@
+// A successful answer on its way to the client: bytes forwarded as they arrive, read in passing for usage, held back only by a client
+// that is slower than the upstream. Silence is filled with pings, a cut ends with an error event instead of a broken stream.
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import type { Outcome } from '../meter/call-record.ts';
+import type { UsageTap } from '../meter/usage-tap.ts';
+import { commonHeaders } from '../server/answer.ts';
+import { errorEvent, pingEvent } from '../wire/sse-write.ts';
+import type { RelaySink } from './attempt.ts';
+
+/** Everything else an upstream sends stays here: cookies, rate limits of our account, organisation ids, servers' names. */
+const PASSED = ['content-type', 'cache-control', 'retry-after'] as const;
+
+const DECODER: Readonly<Record<string, () => Transform>> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+};
+
+export interface RelayTimes {
+  /** Milliseconds. */
+  readonly ping: number;
+  readonly idle: number;
+}
+
+export interface RelayOwner {
+  readonly callId: string;
+  readonly response: ServerResponse;
+  readonly now: () => number;
+  /** Called once, when nothing more will be written. */
+  relayEnded(outcome: Outcome): void;
+}
+
+export class Relay implements RelaySink {
+  readonly #owner: RelayOwner;
+  readonly #tap: UsageTap;
+  readonly #times: RelayTimes;
+  readonly #controller: Dispatcher.DispatchController;
+  readonly #decoder: Transform | undefined;
+  readonly #isStream: boolean;
+  #lastUpstreamByte: number;
+  #lastClientByte: number;
+  #blockedSince: number | undefined;
+  #ended = false;
+
+  constructor(
+    owner: RelayOwner,
+    tap: UsageTap,
+    times: RelayTimes,
+    controller: Dispatcher.DispatchController,
+    status: number,
+    upstreamHeaders: IncomingHttpHeaders,
+    extraHeaders: readonly string[],
+  ) {
+    this.#owner = owner;
+    this.#tap = tap;
+    this.#times = times;
+    this.#controller = controller;
+    this.#isStream = isEventStream(upstreamHeaders['content-type']);
+    this.#decoder = this.#openDecoder(upstreamHeaders['content-encoding']);
+    this.#lastUpstreamByte = this.#lastClientByte = owner.now();
+    const { response } = owner;
+    response.writeHead(status, this.#headers(upstreamHeaders, extraHeaders));
+    response.on('drain', () => this.#drained());
+    // Headers leave with the first chunk where that is already here, and on their own otherwise.
+    process.nextTick(flushHeaders, response);
+  }
+
+  chunk(chunk: Buffer): void {
+    this.#lastUpstreamByte = this.#owner.now();
+    if (this.#decoder === undefined) this.#deliver(chunk);
+    else if (!this.#decoder.write(chunk)) this.#controller.pause();
+  }
+
+  end(): void {
+    if (this.#decoder === undefined) this.#finish();
+    else this.#decoder.end();
+  }
+
+  /** The upstream connection broke in the middle of the answer. */
+  cut(): void {
+    this.fail('upstream_cut', 'api_error', 'the upstream connection was lost before the answer was complete');
+  }
+
+  /** Ends the answer early: an error event where the format has one, a closed connection otherwise. */
+  fail(outcome: Outcome, type: string, message: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#controller.abort(new Error(outcome));
+    const { response, callId } = this.#owner;
+    if (this.#isStream && !response.destroyed) {
+      // Within an event, `event: error` on a line of its own renames what the client is about to read.
+      if (!this.#tap.atBoundary) response.write('\n');
+      response.end(errorEvent(type, message, callId));
+    } else {
+      response.destroy();
+    }
+    this.#owner.relayEnded(outcome);
+  }
+
+  /** The client is gone: nothing can be written, the upstream is told to stop. */
+  abandon(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#controller.abort(new Error('client_aborted'));
+    this.#decoder?.destroy();
+    this.#owner.relayEnded('client_aborted');
+  }
+
+  sweep(now: number): void {
+    if (this.#ended) return;
+    if (this.#blockedSince !== undefined) {
+      // A reader that takes nothing for that long holds an upstream place for nobody.
+      if (now - this.#blockedSince > this.#times.idle) this.#owner.response.destroy();
+      return;
+    }
+    if (now - this.#lastUpstreamByte > this.#times.idle) {
+      this.fail('idle', 'timeout_error', 'the upstream was silent for too long');
+    } else if (this.#isStream && now - this.#lastClientByte > this.#times.ping && this.#tap.atBoundary) {
+      this.#lastClientByte = now;
+      this.#owner.response.write(pingEvent);
+    }
+  }
+
+  #deliver(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#tap.push(chunk);
+    this.#lastClientByte = this.#owner.now();
+    if (this.#owner.response.write(chunk)) return;
+    this.#blockedSince ??= this.#lastClientByte;
+    if (this.#decoder === undefined) this.#controller.pause();
+    else this.#decoder.pause();
+  }
+
+  #drained(): void {
+    if (this.#blockedSince === undefined || this.#ended) return;
+    this.#blockedSince = undefined;
+    this.#lastUpstreamByte = this.#owner.now();
+    if (this.#decoder === undefined) this.#controller.resume();
+    else this.#decoder.resume();
+  }
+
+  #finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const outcome = this.#tap.finish();
+    this.#owner.response.end();
+    this.#owner.relayEnded(outcome);
+  }
+
+  #openDecoder(encoding: string | undefined): Transform | undefined {
+    const open = DECODER[encoding?.trim().toLowerCase() ?? ''];
+    if (open === undefined) return undefined;
+    return open()
+      .on('data', (chunk: Buffer) => this.#deliver(chunk))
+      .on('drain', () => this.#controller.resume())
+      .on('end', () => this.#finish())
+      .on('error', () => this.cut());
+  }
+
+  #headers(upstream: IncomingHttpHeaders, extra: readonly string[]): string[] {
+    const headers = commonHeaders(this.#owner.callId);
+    for (const name of PASSED) {
+      const value = upstream[name];
+      if (typeof value === 'string') headers.push(name, value);
+    }
+    const length = upstream['content-length'];
+    if (length !== undefined && this.#decoder === undefined) headers.push('content-length', length);
+    if (this.#isStream) {
+      // Proxies of the nginx kind would otherwise collect a stream before passing it on.
+      headers.push('x-accel-buffering', 'no');
+      if (upstream['cache-control'] === undefined) headers.push('cache-control', 'no-cache');
+    }
+    headers.push(...extra);
+    return headers;
+  }
+}
+
+export function isEventStream(contentType: string | string[] | undefined): boolean {
+  return typeof contentType === 'string' && contentType.toLowerCase().startsWith('text/event-stream');
+}
+
+function flushHeaders(response: ServerResponse): void {
+  if (!response.destroyed && !response.writableEnded) response.flushHeaders();
+}

@@ -1,0 +1,73 @@
+// Places for upstream calls, per replica. Streams last minutes, so the cap is in the thousands; beyond it a bounded number of calls
+// wait their turn, and the next is told so at once. Whoever leaves the queue early gives up its turn.
+import { refuse } from '../errors.ts';
+
+/** A call in the queue. `cancel` takes it out when its client goes away. */
+export interface Waiting {
+  readonly granted: Promise<void>;
+  cancel(): void;
+}
+
+interface Turn {
+  readonly take: () => void;
+  readonly giveUp: (error: Error) => void;
+  timer: NodeJS.Timeout;
+}
+
+export class Slots {
+  #inUse = 0;
+  readonly #queue = new Set<Turn>();
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Takes a place at once where one is free.
+   * @returns undefined when the place is taken, or the wait
+   * @throws {GatewayError} 529 when the queue is full; the wait fails with 529 after `timeoutMs`
+   */
+  acquire(max: number, maxQueued: number, timeoutMs: number): Waiting | undefined {
+    if (this.#inUse < max && this.#queue.size === 0) {
+      this.#inUse++;
+      return undefined;
+    }
+    if (this.#queue.size >= maxQueued)
+      throw refuse.overloaded('queue_full', 'the gateway is at its limit of upstream calls: try again');
+    return this.#wait(timeoutMs);
+  }
+
+  /** Gives a place back; exactly once per acquire. */
+  release(max: number): void {
+    this.#inUse--;
+    for (const turn of this.#queue) {
+      if (this.#inUse >= max) return;
+      this.#queue.delete(turn);
+      clearTimeout(turn.timer);
+      this.#inUse++;
+      turn.take();
+    }
+  }
+
+  #wait(timeoutMs: number): Waiting {
+    let cancel = (): void => undefined;
+    const granted = new Promise<void>((take, giveUp) => {
+      const leave = (error: Error): void => {
+        clearTimeout(turn.timer);
+        if (this.#queue.delete(turn)) giveUp(error);
+      };
+      const timer = setTimeout(
+        () => leave(refuse.overloaded('queue_timeout', 'no upstream place became free in time: try again')),
+        timeoutMs,
+      );
+      const turn: Turn = { take, giveUp, timer };
+      cancel = () => leave(new Error('cancelled'));
+      this.#queue.add(turn);
+    });
+    return { granted, cancel };
+  }
+}

@@ -1,0 +1,179 @@
+// server: socket → call. Accepts a request, gives it an id and a configuration, refuses what need not be read, asks who is calling and
+// opens a door. Fastify routes; answers go to the raw response, because streams do.
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Settings, SnapshotHolder } from '../config/snapshot.ts';
+import { GatewayError, refuse } from '../errors.ts';
+import { clientAddress } from '../admit/network.ts';
+import { identify } from '../identify/identify.ts';
+import { newCallRecord } from '../meter/call-record.ts';
+import type { Recorder } from '../meter/recorder.ts';
+import type { RouteContext } from '../route/forwarder.ts';
+import { answerError } from './answer.ts';
+import { ClientGoneError } from './body.ts';
+import { callId, type Call } from './call.ts';
+import { healthDoors, inferenceDoors, modelDoors, type Probes } from './doors.ts';
+import { answerListenerError } from './listener-errors.ts';
+import { ANONYMOUS, isNotOffered, lenientUrl } from './paths.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    call: Call;
+  }
+}
+
+export interface AppOptions {
+  readonly holder: SnapshotHolder;
+  readonly route: RouteContext;
+  readonly recorder: Recorder;
+  readonly probes: Probes;
+  readonly log: Logger;
+  /** A fresh call id. */
+  readonly newId: () => string;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly observeListenerError: (code: string) => void;
+  /** Fixed when the listener starts. */
+  readonly maxHeaderBytes: number;
+  readonly keepAliveMs: number;
+}
+
+export function buildApp(options: AppOptions): FastifyInstance {
+  const { log, newId, observeListenerError } = options;
+  const app = Fastify({
+    logger: false,
+    genReqId: () => '',
+    requestIdHeader: false,
+    exposeHeadRoutes: true,
+    keepAliveTimeout: options.keepAliveMs,
+    // Bodies have a limit of their own that follows the configuration; this one only bounds headers.
+    requestTimeout: 0,
+    http: { maxHeaderSize: options.maxHeaderBytes, headersTimeout: 60_000 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    rewriteUrl: ({ url = '/' }) => lenientUrl(url),
+    clientErrorHandler: (error, socket) => answerListenerError(error, socket, newId(), observeListenerError),
+    frameworkErrors: (_error, request, reply) => {
+      // A path that cannot be decoded. No hook ran, so there is no call yet.
+      reply.hijack();
+      openCall(options, request, reply.raw);
+      answerError(request.call, refuse.badRequest('bad_url', 'the request path is not valid'));
+    },
+  });
+  app.decorateRequest('call');
+  // Bodies are read by the doors, under their own limits and only after the caller is known.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addHook('onRequest', (request, reply, next) => {
+    openCall(options, request, reply.raw);
+    try {
+      enter(options, request);
+      next();
+    } catch (error) {
+      next(error as Error);
+    }
+  });
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    answerFailure(request.call, error, log);
+  });
+  app.setNotFoundHandler(({ call }) => {
+    throw isNotOffered(call.path)
+      ? new GatewayError({
+          reason: 'not_offered',
+          status: 501,
+          message: `${call.path} is not available on this gateway`,
+          retry: false,
+        })
+      : refuse.notFound('not_found', `no such path: ${call.request.method} ${call.path.slice(0, 128)}`);
+  });
+  inferenceDoors(app, options.route);
+  modelDoors(app);
+  healthDoors(app, options.probes);
+  return app;
+}
+
+/** Gives the request its call and sees to it that the end of the connection ends the call. */
+function openCall(
+  { holder, route, recorder, newId }: AppOptions,
+  request: FastifyRequest,
+  response: Call['response'],
+): void {
+  const { raw } = request;
+  const url = raw.url ?? '/';
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  // Before the first configuration only probes are answered, and they read nothing of it.
+  const settings = holder.current?.settings as Settings;
+  const call: Call = {
+    id: callId(raw, newId),
+    request: raw,
+    response,
+    path,
+    search: query < 0 ? '' : url.slice(query),
+    address: settings === undefined ? '' : clientAddress(raw, settings.trustedProxies),
+    settings,
+    record: newCallRecord(route.now()),
+    principal: undefined,
+    watcher: undefined,
+  };
+  request.call = call;
+  const probe = ANONYMOUS.has(`${raw.method} ${path}`);
+  response.once('close', () => {
+    call.watcher?.clientClosed(response.writableFinished);
+    if (!probe && settings !== undefined) recorder.finished(call, response.statusCode);
+  });
+}
+
+/** Everything that can be refused by address, length, state and credential, before a byte of the body is read. */
+function enter({ holder, wallClock }: AppOptions, { call }: FastifyRequest): void {
+  const { request, path, settings } = call;
+  if (ANONYMOUS.has(`${request.method} ${path}`)) return;
+  const snapshot = holder.current;
+  if (snapshot === undefined) {
+    throw new GatewayError({
+      reason: 'starting',
+      status: 503,
+      message: 'the gateway has no configuration yet: try again',
+      retryAfterSeconds: 1,
+    });
+  }
+  const { access, limits } = settings.gateway.listen;
+  if (settings.deny.has(call.address) || (access.allow.length > 0 && !settings.allow.has(call.address))) {
+    throw refuse.forbidden('network', `access from ${call.address} is not allowed`, 'listen.access');
+  }
+  if ((request.url?.length ?? 0) > limits.maxUrlBytes) {
+    throw new GatewayError({
+      reason: 'url_too_long',
+      status: 414,
+      message: `request URL is longer than ${limits.maxUrlBytes} bytes`,
+    });
+  }
+  if (settings.gateway.paused) {
+    throw new GatewayError({
+      reason: 'paused',
+      status: 503,
+      message: 'this gateway is paused by its platform team',
+      retryAfterSeconds: 60,
+    });
+  }
+  call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix, wallClock());
+}
+
+function answerFailure(call: Call, error: unknown, log: Logger): void {
+  if (error instanceof GatewayError) {
+    answerError(call, error);
+  } else if (error instanceof ClientGoneError || (error as Error).message === 'cancelled') {
+    call.record.outcome = 'client_aborted';
+  } else {
+    log.error({ err: error, request_id: call.id }, 'a call failed unexpectedly');
+    answerError(
+      call,
+      new GatewayError({
+        reason: 'internal',
+        status: 500,
+        message: 'internal error of the gateway: tell your platform team the request id',
+      }),
+    );
+  }
+}

@@ -1,0 +1,174 @@
+// The gateway's own Prometheus metrics. Labels are bounded: canonical models, configured upstreams, statuses, and callers only on request.
+import { createHash } from 'node:crypto';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Usage } from '#shared/catalog/cost.ts';
+import { NANO_PER_USD } from '#shared/money.ts';
+import type { Call } from '../server/call.ts';
+
+/** More callers than this share the label `other`. */
+const MAX_PRINCIPALS = 2000;
+const DURATIONS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
+const FIRST_BYTES = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120];
+
+/** Figures read when Prometheus asks, not counted as they happen. */
+export interface LiveFigures {
+  readonly inFlight: () => number;
+  readonly queued: () => number;
+  readonly maxConcurrent: () => number;
+  readonly configRevision: () => string | undefined;
+  readonly configKeys: () => number;
+  readonly ready: () => boolean;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #requests = this.#counter('requests_total', 'Calls answered.', [
+    'endpoint',
+    'model',
+    'upstream',
+    'status',
+    'principal',
+  ]);
+  readonly #duration = this.#histogram(
+    'request_duration_seconds',
+    'Time from the first header to the end of the answer.',
+    ['endpoint', 'upstream'],
+    DURATIONS,
+  );
+  readonly #firstByte = this.#histogram(
+    'first_byte_seconds',
+    'Time to the first byte of the upstream answer.',
+    ['endpoint', 'upstream'],
+    FIRST_BYTES,
+  );
+  readonly #tokens = this.#counter('tokens_total', 'Tokens used, by class.', [
+    'model',
+    'upstream',
+    'class',
+    'principal',
+  ]);
+  readonly #cost = this.#counter('cost_usd_total', 'Cost in US dollars.', ['model', 'upstream', 'priced', 'principal']);
+  readonly #attempts = this.#counter(
+    'upstream_attempts_total',
+    'Attempts at upstreams, by status or kind of failure.',
+    ['upstream', 'result'],
+  );
+  readonly #refusals = this.#counter('refusals_total', 'Calls the gateway refused, by reason.', ['reason']);
+  readonly #authFailures = this.#counter('auth_failures_total', 'Credentials refused, by reason.', ['reason']);
+  readonly #outcomes = this.#counter('answers_total', 'Relayed answers, by how they ended.', ['upstream', 'outcome']);
+  readonly #reloads = this.#counter('config_reloads_total', 'Configurations taken over or refused.', ['result']);
+  readonly #listenerErrors = this.#counter('listener_errors_total', 'Requests refused before they could be read.', [
+    'code',
+  ]);
+  readonly #principals = new Map<string, string>();
+
+  constructor(live: LiveFigures, version: string) {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('in_flight_upstream', 'Upstream calls running.', live.inFlight);
+    this.#gauge('queued', 'Calls waiting for an upstream place.', live.queued);
+    this.#gauge('max_concurrent_upstream', 'Limit of upstream calls of this replica.', live.maxConcurrent);
+    this.#gauge('config_keys', 'Virtual keys loaded.', live.configKeys);
+    this.#gauge('ready', '1 when this replica serves.', () => (live.ready() ? 1 : 0));
+    const revision = this.#labelled('config_info', 'Revision of the configuration in force.', ['revision'], (gauge) => {
+      gauge.reset();
+      gauge.set({ revision: live.configRevision() ?? 'none' }, 1);
+    });
+    revision.set({ revision: 'none' }, 1);
+    this.#labelled('build_info', 'Version of the data plane.', ['version'], () => undefined).set({ version }, 1);
+  }
+
+  /** Counts a finished call. */
+  finished(call: Call, status: number, now: number): void {
+    const { record } = call;
+    const endpoint = call.settings === undefined ? 'none' : endpointLabel(call.path);
+    const upstream = record.upstream ?? 'none';
+    this.#requests.inc({ endpoint, model: record.model ?? 'none', upstream, status, principal: this.#principal(call) });
+    this.#duration.observe({ endpoint, upstream }, (now - record.startedAt) / 1000);
+    if (record.firstByteAt !== undefined) {
+      this.#firstByte.observe({ endpoint, upstream }, (record.firstByteAt - record.startedAt) / 1000);
+    }
+    if (record.outcome !== undefined) this.#outcomes.inc({ upstream, outcome: record.outcome });
+    if (record.reason !== undefined) {
+      this.#refusals.inc({ reason: record.reason });
+      if (status === 401) this.#authFailures.inc({ reason: record.reason });
+    }
+  }
+
+  charged(call: Call, usage: Usage, costNanoUsd: bigint, priced: string): void {
+    const { record } = call;
+    const labels = {
+      model: record.model ?? 'none',
+      upstream: record.upstream ?? 'none',
+      principal: this.#principal(call),
+    };
+    for (const [name, tokens] of [
+      ['input', usage.inputTokens],
+      ['output', usage.outputTokens],
+      ['cache_read', usage.cacheReadTokens],
+      ['cache_write_5m', usage.cacheWrite5mTokens],
+      ['cache_write_1h', usage.cacheWrite1hTokens],
+    ] as const) {
+      if (tokens > 0) this.#tokens.inc({ ...labels, class: name }, tokens);
+    }
+    this.#cost.inc({ ...labels, priced }, Number(costNanoUsd) / Number(NANO_PER_USD));
+  }
+
+  attempt(upstream: string, result: string): void {
+    this.#attempts.inc({ upstream, result });
+  }
+
+  reloaded(result: 'applied' | 'refused'): void {
+    this.#reloads.inc({ result });
+  }
+
+  listenerError(code: string): void {
+    this.#listenerErrors.inc({ code });
+  }
+
+  /** Callers as a label, when the Gateway asks for it; bounded, because every new value is a new series for ever. */
+  #principal({ principal, settings }: Call): string {
+    const mode = settings?.gateway.metrics.principalLabel ?? 'None';
+    if (mode === 'None' || principal === undefined) return '';
+    const known = this.#principals.get(principal.id);
+    if (known !== undefined) return known;
+    if (this.#principals.size >= MAX_PRINCIPALS) return 'other';
+    const label = mode === 'Name' ? principal.id : createHash('sha256').update(principal.id).digest('hex').slice(0, 12);
+    this.#principals.set(principal.id, label);
+    return label;
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name: `portcullis_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, labelNames: string[], buckets: number[]): Histogram {
+    return new Histogram({ name: `portcullis_${name}`, help, labelNames, buckets, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    this.#labelled(name, help, [], (gauge) => gauge.set(read()));
+  }
+
+  #labelled(name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): Gauge {
+    return new Gauge({
+      name: `portcullis_${name}`,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect(this: Gauge) {
+        collect(this);
+      },
+    });
+  }
+}
+
+const ENDPOINTS: Readonly<Record<string, string>> = {
+  '/v1/messages': 'messages',
+  '/v1/messages/count_tokens': 'count_tokens',
+  '/v1/models': 'models',
+  '/v1/health': 'health',
+};
+
+function endpointLabel(path: string): string {
+  return ENDPOINTS[path] ?? 'other';
+}

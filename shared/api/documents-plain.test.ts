@@ -1,0 +1,167 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { readPlain } from './documents-plain.ts';
+import { readDocuments } from './documents.ts';
+
+/** What the full parser says; a directive keeps the fast reader from the text. */
+function readFully(text: string): unknown {
+  const { documents, faults } = readDocuments(`%YAML 1.2\n---\n${text}`, 'a.yaml');
+  return faults.length > 0 || documents.length !== 1 ? { faults } : documents[0]?.value;
+}
+
+const word = fc.oneof(
+  fc.constantFrom(
+    'claude-*',
+    'ci',
+    '90s',
+    '32Mi',
+    '10.0.0.0/8',
+    'on',
+    'null',
+    'y',
+    '0',
+    '8080',
+    '-1',
+    '1.0',
+    '0x1f',
+    '1e3',
+    '1_000',
+  ),
+  fc.constantFrom(
+    '2027-01-01',
+    'http://localhost:8080',
+    'a: b',
+    'a:b',
+    'a #b',
+    '#b',
+    '- a',
+    '-',
+    '<<',
+    '~',
+    '.inf',
+    '"q"',
+    "it's",
+    '[',
+    '{}',
+  ),
+  fc.string({ maxLength: 8 }),
+);
+const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    word,
+    fc.oneof(fc.integer(), fc.boolean(), fc.constant(null), fc.double()),
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(word, tie('value'), { maxKeys: 4 }),
+  ),
+}));
+const layout = fc.record({
+  collectionStyle: fc.constantFrom('any' as const, 'block' as const, 'flow' as const),
+  indentSeq: fc.boolean(),
+  indent: fc.integer({ min: 1, max: 4 }),
+  defaultStringType: fc.constantFrom('PLAIN' as const, 'QUOTE_DOUBLE' as const, 'QUOTE_SINGLE' as const),
+  lineWidth: fc.constantFrom(0, 80),
+});
+
+describe('the fast reader', () => {
+  it('never says anything but what the full parser says, for manifests in any layout', () => {
+    fc.assert(
+      fc.property(fc.dictionary(word, value, { minKeys: 1, maxKeys: 4 }), layout, (object, options) => {
+        const text = stringify(object, { ...options, version: '1.1' });
+        const fast = readPlain(text);
+        expect(fast ?? readFully(text)).toEqual(readFully(text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('never says anything but what the full parser says, for lines put together at random', () => {
+    const piece = fc.constantFrom(
+      'a',
+      'b',
+      'b',
+      ': ',
+      ':',
+      '- ',
+      '-',
+      '  ',
+      '    ',
+      ' ',
+      '\n',
+      '\n',
+      '\n',
+      '\n  ',
+      '{',
+      '}',
+      '[',
+      ']',
+      ', ',
+      ',',
+      '"',
+      "'",
+      '#',
+      ' #',
+      '1',
+      '01',
+      '-1',
+      '.5',
+      'on',
+      '?',
+      '? ',
+      '&a ',
+      '*a',
+      '|',
+      '>',
+      '!',
+      '%',
+      '@',
+      '\t',
+      '---',
+      '...',
+      '<<',
+      '\\',
+      'é',
+      '\u00a0',
+      '\u2028',
+      '__proto__',
+      'x y',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
+        const text = `a: ${pieces.join('')}`;
+        const fast = readPlain(text);
+        expect(fast ?? readFully(text)).toEqual(readFully(text));
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('reads by itself what manifests usually look like', () => {
+    const text = `# Generated
+apiVersion: portcullis.dev/v1alpha1
+kind: VirtualKey
+metadata: {name: ci, labels: {team: build, "app.kubernetes.io/name": 'ci'}}
+spec:
+  owner:
+    type: Service
+    name: ci
+  list:
+  - name: a
+    port: 8080
+  -
+    name: b
+  models: {allow: ["claude-*", claude-x]}
+  url: http://localhost:8080
+  note: two words
+  nothing:
+  off: false
+`;
+    const plain = text.replace('  off: false\n', '');
+    expect(readPlain(plain)).toEqual(readFully(plain));
+    expect(readPlain(plain)).toMatchObject({
+      spec: { list: [{ name: 'a', port: 8080 }, { name: 'b' }], nothing: null },
+    });
+    expect(readPlain(text)).toBeUndefined();
+  });
+});

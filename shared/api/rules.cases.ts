@@ -1,0 +1,228 @@
+// Specs that keep or break a rule, as data: the unit tests run them through zod, a test against an API server can post the same ones
+// and must be answered the same.
+import type { Kind } from './kinds.ts';
+import { cases, changed, entries, row, values, type Changes, type Row, type RuleCase } from './rule-case.ts';
+
+const bounds = (kind: Kind, at: string, [below, min, max, above]: [string | null, string, string, string]) =>
+  values(kind, at, `must be between ${min} and ${max}`, [min, max], below === null ? [above] : [below, above]);
+
+const networks = (kind: Kind, at: string) =>
+  entries(
+    kind,
+    at,
+    'must be a network in CIDR form, such as 10.0.0.0/8',
+    ['10.0.0.0/8', '192.0.2.7/32', 'fd00::/8', '0.0.0.0/0'],
+    [
+      '10.0.0.0',
+      '10.0.0.0/33',
+      '10.0.0/8',
+      '010.0.0.0/8',
+      '10.0.0.0/08',
+      'fe80::1%eth0/64',
+      '::ffff:10.0.0.0/104',
+      'corp/8',
+    ],
+  );
+
+const labelNames = (kind: Kind, at: string, others: Changes = {}) =>
+  row(
+    kind,
+    at.split('.'),
+    'must not have a label name of more than 317 characters',
+    [{ ...others, [at]: { team: 'build' } }],
+    [{ ...others, [at]: { ['x'.repeat(318)]: 'build' } }],
+  );
+
+const attachment = (member: string): Row[] => [
+  row(
+    'Gateway',
+    ['allowedNamespaces', member],
+    'selector is needed with from: Selector, and only then',
+    [{}, { from: 'All' }, { from: 'Selector', selector: { matchLabels: { a: 'b' } } }].map((value) => ({
+      [`allowedNamespaces.${member}`]: value,
+    })),
+    [
+      { from: 'Selector' },
+      { selector: { matchLabels: { a: 'b' } } },
+      { from: 'All', selector: { matchLabels: { a: 'b' } } },
+    ].map((value) => ({ [`allowedNamespaces.${member}`]: value })),
+  ),
+  labelNames('Gateway', `allowedNamespaces.${member}.selector.matchLabels`, {
+    [`allowedNamespaces.${member}.from`]: 'Selector',
+  }),
+];
+
+const ref = { name: 's', key: 'k' };
+
+const RULES: readonly Row[] = [
+  values(
+    'Gateway',
+    'publicUrl',
+    'must be an https URL, or http on localhost, 127.0.0.1 or [::1]',
+    [
+      'https://claude.corp.internal',
+      'https://claude:8443/',
+      'http://localhost:8080',
+      'http://127.0.0.1',
+      'http://[::1]:80/',
+    ],
+    ['http://claude.corp.internal', 'http://localhost.evil.com', 'http://10.127.0.0.1'],
+  ),
+  values(
+    'Gateway',
+    'publicUrl',
+    'must have no path, query, fragment or user',
+    ['https://claude.corp.internal', 'https://claude.corp.internal/'],
+    ['https://claude/v1', 'https://claude/?a=b', 'https://claude?a=b', 'https://claude/#a', 'https://me@claude'],
+  ),
+  ...attachment('virtualKeys'),
+  ...attachment('policies'),
+  ...attachment('upstreams'),
+  networks('Gateway', 'listen.trustedProxies'),
+  networks('Gateway', 'listen.access.allow'),
+  networks('Gateway', 'listen.access.deny'),
+  bounds('Gateway', 'listen.limits.maxBodyBytes', ['1023', '1Ki', '256Mi', '257Mi']),
+  bounds('Gateway', 'listen.limits.maxHeaderBytes', ['4k', '4Ki', '1Mi', '2Mi']),
+  bounds('Gateway', 'listen.limits.maxUrlBytes', ['255', '256', '64Ki', '65Ki']),
+  bounds('Gateway', 'listen.timeouts.body', ['99ms', '100ms', '1h', '1h1s']),
+  bounds('Gateway', 'listen.timeouts.queue', ['0s', '100ms', '1h', '61m']),
+  bounds('Gateway', 'listen.timeouts.connect', ['0.09s', '100ms', '5m', '301s']),
+  bounds('Gateway', 'listen.timeouts.firstByte', ['99ms', '100ms', '1h', '2h']),
+  bounds('Gateway', 'listen.timeouts.streamIdle', ['99ms', '100ms', '24h', '25h']),
+  bounds('Gateway', 'listen.timeouts.ping', ['99ms', '100ms', '1h', '2h']),
+  bounds('Gateway', 'listen.timeouts.keepAlive', ['999ms', '1s', '1h', '2h']),
+  bounds('Gateway', 'listen.timeouts.drain', [null, '0s', '24h', '25h']),
+  row(
+    'Upstream',
+    [],
+    'the member named after the provider must be set: anthropic for Anthropic',
+    [{}],
+    [{ anthropic: undefined }],
+  ),
+  row(
+    'Upstream',
+    ['headers'],
+    'auth type Headers needs at least one entry in headers',
+    [{ 'anthropic.auth': { type: 'Headers' }, headers: [{ name: 'x-tenant', valueFrom: ref }] }],
+    [{ 'anthropic.auth': { type: 'Headers' } }, { 'anthropic.auth': { type: 'Headers' }, headers: [] }],
+  ),
+  values(
+    'Upstream',
+    'anthropic.auth',
+    'exactly the member named by type must be set: apiKey for APIKey, bearerToken for BearerToken, none for Headers',
+    [
+      { type: 'APIKey', apiKey: ref },
+      { type: 'BearerToken', bearerToken: ref },
+    ],
+    [
+      { type: 'APIKey' },
+      { type: 'BearerToken', apiKey: ref },
+      { type: 'APIKey', apiKey: ref, bearerToken: ref },
+      { type: 'Headers', apiKey: ref },
+    ],
+  ),
+  values(
+    'Upstream',
+    'baseUrl',
+    'must be an http or https URL without query, fragment or user',
+    ['https://api.anthropic.com', 'http://10.0.0.1:8080/anthropic/'],
+    ['https://host/?a=b', 'https://host/#a', 'https://me:x@host/'],
+  ),
+  row(
+    'Upstream',
+    ['headers', 0, 'name'],
+    'must not be a header that belongs to the connection',
+    [{ headers: [{ name: 'x-tenant', valueFrom: ref }] }, { headers: [{ name: 'authorization', valueFrom: ref }] }],
+    [{ headers: [{ name: 'host', valueFrom: ref }] }, { headers: [{ name: 'content-length', valueFrom: ref }] }],
+  ),
+  bounds('Upstream', 'timeouts.firstByte', ['99ms', '100ms', '1h', '2h']),
+  bounds('Upstream', 'breaker.openFor', ['99ms', '100ms', '1h', '2h']),
+  values(
+    'Policy',
+    'match',
+    'must be everyone: {} alone, or at least one of groups, emailDomains, users and keySelector',
+    [{ everyone: {} }, { groups: ['a'] }, { users: ['a'], keySelector: { matchLabels: {} } }],
+    [{}, { everyone: {}, groups: ['a'] }, { everyone: {}, keySelector: { matchLabels: {} } }],
+  ),
+  labelNames('Policy', 'match.keySelector.matchLabels', { 'match.everyone': undefined }),
+  labelNames('Policy', 'upstreams.selector.matchLabels'),
+  networks('Policy', 'network.allow'),
+  values(
+    'VirtualKey',
+    'credential',
+    'exactly the member named by type must be set: generated for Generated, imported for Imported',
+    [
+      { type: 'Generated', generated: { secretName: 's' } },
+      { type: 'Imported', imported: { secretRef: ref } },
+    ],
+    [
+      { type: 'Generated' },
+      { type: 'Imported', generated: { secretName: 's' } },
+      { type: 'Imported', generated: { secretName: 's' }, imported: { secretRef: ref } },
+    ],
+  ),
+  networks('VirtualKey', 'network.allow'),
+  bounds('VirtualKey', 'ttl', ['0s', '1s', '87600h', '87601h']),
+  row(
+    'VirtualKey',
+    [],
+    'expiresAt and ttl exclude each other',
+    [{ expiresAt: '2027-01-01T00:00:00Z' }, { ttl: '24h' }],
+    [{ expiresAt: '2027-01-01T00:00:00Z', ttl: '24h' }],
+  ),
+];
+
+/** Addresses that are none: the pattern refuses them, and an API server then evaluates no rule. */
+const ADDRESSES: readonly Row[] = [
+  values(
+    'Gateway',
+    'publicUrl',
+    undefined,
+    [],
+    ['ftp://claude', 'https://', 'https:///x', 'claude:8443', 'https://a b'],
+  ),
+  values('Upstream', 'baseUrl', undefined, [], ['ftp://host/', '//host/v1', 'https:host/v1', 'https://host\\v1']),
+];
+
+/** Matchers that say nothing or can never match are refused by the schema itself. */
+const MATCHERS: readonly Row[] = [
+  values('Policy', 'match', undefined, [{ groups: ['engineering'] }, { emailDomains: ['corp.com', '@corp.org'] }], []),
+  ...(['groups', 'users', 'emailDomains'] as const).flatMap((member) => [
+    row('Policy', ['match', member], undefined, [], [{ match: { [member]: [] } }]),
+    row(
+      'Policy',
+      ['match', member, 1],
+      undefined,
+      [],
+      [{ match: { [member]: ['a', ''] } }, { match: { [member]: ['a', ' '] } }],
+    ),
+  ]),
+  row(
+    'Policy',
+    ['match', 'emailDomains', 0],
+    undefined,
+    [],
+    ['me@corp.com', '@@corp.com', 'corp .com', 'corp.com,corp.org', '@'].map((domain) => ({
+      match: { emailDomains: [domain] },
+    })),
+  ),
+];
+
+export const RULE_CASES: readonly RuleCase[] = cases(RULES);
+export const ADDRESS_CASES: readonly RuleCase[] = cases(ADDRESSES);
+export const MATCHER_CASES: readonly RuleCase[] = cases(MATCHERS);
+
+const revokedForGood = 'a revoked key stays revoked; create a new VirtualKey';
+const key = (state?: string) => changed('VirtualKey', { state });
+
+export const TRANSITION_CASES: readonly RuleCase[] = [
+  { title: 'a key is revoked', kind: 'VirtualKey', old: key('Active'), spec: key('Revoked') },
+  { title: 'a disabled key comes back', kind: 'VirtualKey', old: key('Disabled'), spec: key('Active') },
+  ...['Active', 'Disabled', undefined].map((state) => ({
+    title: `a revoked key does not become ${state ?? 'one without state'}`,
+    kind: 'VirtualKey' as const,
+    old: key('Revoked'),
+    spec: key(state),
+    refused: { path: [], message: revokedForGood },
+  })),
+];

@@ -1,0 +1,52 @@
+// What a key value must be, and how much of it may be shown.
+
+const MIN_LENGTH = 24;
+const MIN_BITS = 96;
+
+/** Why a value cannot be a virtual key, as reason and message of Accepted False. The message never holds a part of it. */
+export interface ValueFault {
+  readonly reason: 'WeakKey' | 'ProviderKey';
+  readonly message: string;
+}
+
+/**
+ * Checks that a value is hard to guess and is not a key of the provider. The strength is Shannon's entropy of the character
+ * frequencies times the length (C. E. Shannon, A Mathematical Theory of Communication, 1948): an upper bound for short texts,
+ * which still tells words and repetitions from random strings.
+ * @param publicPrefix start of the value that everybody knows and that counts for nothing
+ */
+export function valueFault(value: string, publicPrefix: string): ValueFault | undefined {
+  if (value.toLowerCase().startsWith('sk-ant-')) {
+    const message =
+      'The value starts with sk-ant-: that is a key of the provider; keep it in an Upstream and use another here';
+    return { reason: 'ProviderKey', message };
+  }
+  const secret = publicPrefix !== '' && value.startsWith(publicPrefix) ? value.slice(publicPrefix.length) : value;
+  const bits = entropyBits(secret);
+  if (secret.length >= MIN_LENGTH && bits >= MIN_BITS) return undefined;
+  const message =
+    `The value is too easy to guess: it needs at least ${MIN_LENGTH} characters and an estimated entropy (Shannon entropy times length) ` +
+    `of at least ${MIN_BITS} bits; use a long random string`;
+  return { reason: 'WeakKey', message };
+}
+
+/** Bits, estimated from how often each character occurs. Takes ASCII, which header-safe values are. */
+export function entropyBits(text: string): number {
+  const counts = new Uint32Array(128);
+  for (let index = 0; index < text.length; index++) counts[text.charCodeAt(index) & 127]! += 1;
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= count * Math.log2(count / text.length);
+  return bits;
+}
+
+/**
+ * The part of a key that lists and logs show: the Gateway's prefix and four characters for keys made here, otherwise the first
+ * eight characters; never more than a quarter of what is secret.
+ */
+export function displayPrefix(value: string, generatedPrefix: string | undefined): string {
+  if (generatedPrefix !== undefined && value.startsWith(generatedPrefix)) {
+    const secret = value.length - generatedPrefix.length;
+    return value.slice(0, generatedPrefix.length + Math.min(4, Math.floor(secret / 4)));
+  }
+  return value.slice(0, Math.min(8, Math.floor(value.length / 4)));
+}

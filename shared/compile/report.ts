@@ -1,0 +1,118 @@
+// What the compile step finds out about one object, gathered step by step and turned into its status at the end.
+import type { Condition, ConditionType } from '#shared/api/conditions.ts';
+import type { Kind } from '#shared/api/kinds.ts';
+import type { FieldIssue, ObjectStatus, RawObject } from './types.ts';
+
+/** The API server's bound on a condition message. */
+const MAX_MESSAGE = 32_768;
+
+interface Finding {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Gathers the findings on one object. The first reason of a condition is its reason; the messages add up. */
+export class Report {
+  readonly #kind: Kind;
+  readonly #metadata: RawObject['metadata'];
+  readonly #refusals: Finding[] = [];
+  readonly #unresolved: Finding[] = [];
+  readonly #issues: FieldIssue[] = [];
+  readonly #warnings = new Set<string>();
+  readonly #fields: Record<string, unknown> = {};
+  #acceptedMessage = 'The object is valid.';
+  #refsChecked = false;
+  #overridden: string | undefined;
+
+  constructor(kind: Kind, metadata: RawObject['metadata']) {
+    this.#kind = kind;
+    this.#metadata = metadata;
+  }
+
+  get accepted(): boolean {
+    return this.#refusals.length === 0;
+  }
+
+  get resolved(): boolean {
+    return this.#unresolved.length === 0;
+  }
+
+  /** The object has no effect: Accepted is False. A finding with a place can be pointed at by tools. */
+  refuse(reason: string, finding: string | FieldIssue): void {
+    if (typeof finding !== 'string') this.#issues.push(finding);
+    this.#refusals.push({ reason, message: typeof finding === 'string' ? finding : finding.message });
+  }
+
+  /** The manifest itself is at fault: Accepted is False with reason Invalid. */
+  invalid(issues: readonly FieldIssue[]): void {
+    for (const issue of issues) this.refuse('Invalid', issue);
+  }
+
+  attachedTo(gateway: string): void {
+    this.#acceptedMessage = `Attached to Gateway ${gateway}.`;
+  }
+
+  /** References have been looked at; without a call of {@link unresolved} they are all there. */
+  refsChecked(): void {
+    this.#refsChecked = true;
+  }
+
+  unresolved(reason: string, message: string): void {
+    this.#refsChecked = true;
+    this.#unresolved.push({ reason, message });
+  }
+
+  overridden(message: string): void {
+    this.#overridden = message;
+  }
+
+  warn(message: string): void {
+    this.#warnings.add(message);
+  }
+
+  /** A further member of `status`, such as `prefix`. */
+  field(name: string, value: unknown): void {
+    this.#fields[name] = value;
+  }
+
+  status(): ObjectStatus {
+    const { namespace, name, generation } = this.#metadata;
+    const conditions = [
+      this.#condition('Accepted', this.#refusals, 'Accepted', this.#acceptedMessage),
+      this.#refsChecked
+        ? this.#condition('ResolvedRefs', this.#unresolved, 'ResolvedRefs', 'Every reference is resolved.')
+        : this.#stamp('ResolvedRefs', 'Unknown', 'Pending', 'References are checked once the object is accepted.'),
+    ];
+    if (this.#overridden !== undefined) {
+      conditions.push(this.#stamp('Overridden', 'True', 'Overridden', this.#overridden));
+    }
+    return {
+      kind: this.#kind,
+      namespace,
+      name,
+      ...(generation === undefined ? {} : { generation }),
+      conditions,
+      fields: this.#fields,
+      issues: this.#issues,
+      warnings: [...this.#warnings],
+    };
+  }
+
+  #condition(type: ConditionType, findings: readonly Finding[], reason: string, message: string): Condition {
+    const [first] = findings;
+    if (first === undefined) return this.#stamp(type, 'True', reason, message);
+    return this.#stamp(type, 'False', first.reason, findings.map((finding) => finding.message).join('; '));
+  }
+
+  #stamp(type: ConditionType, status: Condition['status'], reason: string, message: string): Condition {
+    const { generation } = this.#metadata;
+    const bounded = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
+    return {
+      type,
+      status,
+      reason,
+      message: bounded,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+    };
+  }
+}

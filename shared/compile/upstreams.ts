@@ -1,0 +1,115 @@
+// Upstreams: which may be called, where, with which models, and the credentials they need. An upstream whose credential is not
+// there is left out, so that calls go to the next one instead of failing at the provider.
+import { issue } from '#shared/api/parse.ts';
+import { objectKey } from '#shared/api/kinds.ts';
+import type { CredentialRef, UpstreamEntry } from '#shared/bundle/bundle.ts';
+import { canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
+import { parseDuration } from '#shared/duration.ts';
+import type { SecretText } from '#shared/secret-text.ts';
+import { modelKey } from './model-names.ts';
+import { readSecret } from './secret-value.ts';
+import type { Subject } from './subjects.ts';
+import type { CompileInput, FieldIssue } from './types.ts';
+
+const DEFAULT_BASE_URL: Readonly<Record<UpstreamEntry['provider'], string>> = {
+  Anthropic: 'https://api.anthropic.com',
+};
+
+/** An upstream that can be called, and the secrets this takes. */
+export interface CompiledUpstream {
+  readonly entry: UpstreamEntry;
+  readonly credentials: ReadonlyMap<CredentialRef, SecretText>;
+}
+
+/**
+ * Refuses an upstream for what its manifest says, before its references are looked at.
+ * @param loopback whether the Gateway serves this machine only
+ */
+export function judgeUpstream(
+  { resource, report }: Subject<'Upstream'>,
+  loopback: boolean,
+  catalog: ModelCatalog,
+): void {
+  const { spec } = resource;
+  report.invalid(modelIssues(spec.models, catalog));
+  if (spec.baseUrl !== undefined && URL.parse(spec.baseUrl)?.protocol !== 'https:' && !loopback) {
+    report.refuse(
+      'InsecureUrl',
+      issue(
+        ['spec', 'baseUrl'],
+        'plain http would carry the credential in the clear; it is only for a Gateway whose publicUrl is on loopback, use https',
+      ),
+    );
+  }
+}
+
+/** @returns undefined when a credential is missing or unusable; the report says which */
+export function compileUpstream(
+  { resource, report }: Subject<'Upstream'>,
+  secrets: CompileInput['secrets'],
+  catalog: ModelCatalog,
+): CompiledUpstream | undefined {
+  const { spec, metadata } = resource;
+  const key = objectKey(metadata);
+  const credentials = new Map<CredentialRef, SecretText>();
+  report.refsChecked();
+
+  const take = (path: string, name: string, ref: { name: string; key: string }): CredentialRef => {
+    const credential = `upstreams/${key}/${name}`;
+    const reading = readSecret(secrets, metadata.namespace, ref);
+    if (reading.ok) credentials.set(credential, reading.value);
+    else report.unresolved(reading.reason, `${path}: ${reading.message}; no call goes to this upstream until then`);
+    return credential;
+  };
+
+  const auth = spec.anthropic?.auth;
+  const authRef = auth?.apiKey ?? auth?.bearerToken;
+  const member = auth?.apiKey === undefined ? 'bearerToken' : 'apiKey';
+  const entry: UpstreamEntry = {
+    key,
+    name: metadata.name,
+    namespace: metadata.namespace,
+    labels: metadata.labels ?? {},
+    provider: spec.provider,
+    baseUrl: (spec.baseUrl ?? DEFAULT_BASE_URL[spec.provider]).replace(/\/+$/, ''),
+    auth:
+      auth === undefined || authRef === undefined || auth.type === 'Headers'
+        ? { type: 'Headers' }
+        : { type: auth.type, credential: take(`spec.anthropic.auth.${member}`, 'auth', authRef) },
+    headers: spec.headers.map(({ name, valueFrom }, index) => ({
+      name,
+      credential: take(`spec.headers[${index}].valueFrom`, `headers/${name}`, valueFrom),
+    })),
+    priority: spec.priority,
+    weight: spec.weight,
+    models: spec.models.map(({ id, upstreamId, price }) => ({
+      id: modelKey(catalog, id),
+      upstreamId: upstreamId ?? canonicalModel(id, catalog)?.id ?? id,
+      ...(price === undefined ? {} : { price }),
+    })),
+    countTokens: spec.capabilities.countTokens,
+    ...(spec.timeouts.firstByte === undefined ? {} : { firstByteTimeout: parseDuration(spec.timeouts.firstByte) }),
+    connectRetries: spec.retries.connect,
+    breaker: {
+      consecutiveFailures: spec.breaker.consecutiveFailures,
+      openFor: parseDuration(spec.breaker.openFor),
+    },
+  };
+  return report.resolved ? { entry, credentials } : undefined;
+}
+
+/** Two spellings of one model would leave open which of the two rows counts. */
+function modelIssues(models: Subject<'Upstream'>['resource']['spec']['models'], catalog: ModelCatalog): FieldIssue[] {
+  const issues: FieldIssue[] = [];
+  const seen = new Map<string, number>();
+  for (const [index, { id }] of models.entries()) {
+    const key = modelKey(catalog, id);
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, index);
+    else {
+      const text = `is the same model as entry ${first} (${key}); remove one of them`;
+      issues.push(issue(['spec', 'models', index, 'id'], text));
+    }
+  }
+  return issues;
+}
