@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two projects: `unit` lives beside the sources and starts nothing but in-process servers; `e2e` drives built
- * artefacts and real clients and may take minutes. Each writes its tally where `make test` adds them up.
+ * Two projects: `unit` lives beside the sources and in e2e/behaviour and starts nothing but in-process servers; `e2e` drives
+ * built artefacts and real clients in e2e/journeys and may take minutes. Each writes its tally where `make test` adds them up.
  */
 export default defineConfig({
   test: {
@@ -14,7 +14,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{shared,operator,dataplane}/**/*.test.ts', 'e2e/house.test.ts'],
+          include: [
+            '{shared,operator,dataplane}/**/*.test.ts',
+            'e2e/{behaviour,harness,bench}/**/*.test.ts',
+            'e2e/house.test.ts',
+          ],
           testTimeout: 20_000,
         },
       },
@@ -22,8 +26,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: ['e2e/**/*.test.ts'],
-          exclude: ['e2e/house.test.ts', '**/node_modules/**'],
+          include: ['e2e/journeys/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
           // Real clients and load share two cores: one file at a time keeps their timing honest.

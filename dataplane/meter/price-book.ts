@@ -47,7 +47,8 @@ export class PriceBook {
    */
   charge(usage: Usage, upstream: string, upstreamModel: string, model: string, at: number): Charge {
     const { price, priced } = this.#priceOf(upstream, upstreamModel, model, at);
-    return { cost: costOf(usage, price, { multiplier: this.#multiplier }), priced };
+    // The multiplier is for list prices; a price the platform team wrote down is what it pays.
+    return { cost: costOf(usage, price, priced === 'override' ? {} : { multiplier: this.#multiplier }), priced };
   }
 
   #priceOf(upstream: string, upstreamModel: string, model: string, at: number): ResolvedPrice {

@@ -64,7 +64,7 @@ function reference(bytes: Buffer, ended: boolean, names = NAMES): Outcome {
   }
   out.atBoundary = rest === '' && !fields && !(stream.length < 3 && stream !== '' && mark.startsWith(stream));
   if (ended) {
-    if (rest.startsWith('data:')) field(rest);
+    if (rest !== '') field(rest);
     dispatch();
   }
   return out;

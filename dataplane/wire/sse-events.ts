@@ -5,7 +5,7 @@
 // - an `event:` line behind the first data line counts only where the event has no name yet, because data of an unwanted
 //   event is gone by then;
 // - an event without a name is known by the `type` in its data, as the client's SDK and Bedrock's frames do it;
-// - `end()` delivers an event that was cut before its blank line: its tokens were produced and are paid for.
+// - `end()` ends the last line and delivers an event that was cut before its blank line: its tokens are paid for.
 
 import { holds } from './bytes.ts';
 import { EventBytes } from './event-bytes.ts';
@@ -122,6 +122,8 @@ export class SseReader {
 
   /** Tells that the stream is over. An event still in progress is delivered with the data it has, which may be cut. */
   end(): void {
+    if (this.#carried > 0) this.#readCarried();
+    this.#line = FIELD_NAME;
     this.#dispatch();
   }
 
@@ -181,10 +183,14 @@ export class SseReader {
       this.#carried = 0;
       this.#ignoreLine(true);
     } else if (whole) {
-      const length = this.#carried;
-      this.#carried = 0;
-      this.#readField(this.#carry, 0, length);
+      this.#readCarried();
     }
+  }
+
+  #readCarried(): void {
+    const length = this.#carried;
+    this.#carried = 0;
+    this.#readField(this.#carry, 0, length);
   }
 
   #ignoreLine(isField: boolean): void {

@@ -6,6 +6,8 @@ import type { FieldIssue, ObjectStatus, RawObject } from './types.ts';
 /** The API server's bound on a condition message. */
 const MAX_MESSAGE = 32_768;
 
+const NONE: readonly never[] = [];
+
 interface Finding {
   readonly reason: string;
   readonly message: string;
@@ -15,10 +17,11 @@ interface Finding {
 export class Report {
   readonly #kind: Kind;
   readonly #metadata: RawObject['metadata'];
-  readonly #refusals: Finding[] = [];
-  readonly #unresolved: Finding[] = [];
-  readonly #issues: FieldIssue[] = [];
-  readonly #warnings = new Set<string>();
+  // Most objects of a large installation are sound: their lists are all the one empty list, and cost nothing.
+  #refusals: readonly Finding[] = NONE;
+  #unresolved: readonly Finding[] = NONE;
+  #issues: readonly FieldIssue[] = NONE;
+  #warnings: readonly string[] = NONE;
   readonly #fields: Record<string, unknown> = {};
   #acceptedMessage = 'The object is valid.';
   #refsChecked = false;
@@ -39,8 +42,9 @@ export class Report {
 
   /** The object has no effect: Accepted is False. A finding with a place can be pointed at by tools. */
   refuse(reason: string, finding: string | FieldIssue): void {
-    if (typeof finding !== 'string') this.#issues.push(finding);
-    this.#refusals.push({ reason, message: typeof finding === 'string' ? finding : finding.message });
+    if (typeof finding !== 'string') this.#issues = [...this.#issues, finding];
+    const message = typeof finding === 'string' ? finding : finding.message;
+    this.#refusals = [...this.#refusals, { reason, message }];
   }
 
   /** The manifest itself is at fault: Accepted is False with reason Invalid. */
@@ -59,7 +63,7 @@ export class Report {
 
   unresolved(reason: string, message: string): void {
     this.#refsChecked = true;
-    this.#unresolved.push({ reason, message });
+    this.#unresolved = [...this.#unresolved, { reason, message }];
   }
 
   overridden(message: string): void {
@@ -67,7 +71,7 @@ export class Report {
   }
 
   warn(message: string): void {
-    this.#warnings.add(message);
+    if (!this.#warnings.includes(message)) this.#warnings = [...this.#warnings, message];
   }
 
   /** A further member of `status`, such as `prefix`. */
@@ -94,7 +98,7 @@ export class Report {
       conditions,
       fields: this.#fields,
       issues: this.#issues,
-      warnings: [...this.#warnings],
+      warnings: this.#warnings,
     };
   }
 
