@@ -1,9 +1,7 @@
+// Two projects. `unit` stands beside the sources and in e2e/behaviour and starts nothing but in-process servers; `e2e` drives built artefacts
+// and real clients in e2e/journeys and may take minutes. Each writes its tally where `make test` adds them up.
 import { defineConfig } from 'vitest/config';
 
-/**
- * Two projects: `unit` lives beside the sources and in e2e/behaviour and starts nothing but in-process servers; `e2e` drives
- * built artefacts and real clients in e2e/journeys and may take minutes. Each writes its tally where `make test` adds them up.
- */
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,

@@ -179,7 +179,10 @@ const pricing = z
     multiplier: z
       .string()
       .max(16)
-      .regex(/^([1-9][0-9]{0,2}(\.[0-9]{1,6})?|0\.[0-9]{0,5}[1-9])$/, 'must be a decimal above zero such as "0.9"')
+      .regex(
+        /^([1-9][0-9]{0,2}(\.[0-9]{1,6})?|0\.0{0,5}[1-9][0-9]{0,5})$/,
+        'must be a decimal above zero such as "0.9"',
+      )
       .default('1.0')
       .describe('Factor on every list price: a negotiated discount or an internal surcharge.'),
     overrides: z

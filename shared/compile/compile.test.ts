@@ -94,6 +94,15 @@ describe('rows proven through golden cases', () => {
     expect(accepted).toMatchObject({ status: 'False', reason: 'Tombstoned' });
   });
 
+  test('the oldest of the keys with one value has it, whatever its name; a loser in another namespace reads no name', () => {
+    const output = compile(golden('duplicate-keys'));
+    expect(keysOf(output, 'platform/claude').map(({ key }) => key)).toContain('platform/z-oldest');
+    const message = (key: string) => condition(output, 'VirtualKey', key, 'Accepted')?.message;
+    expect(message('platform/a-younger')).toContain('VirtualKey z-oldest');
+    expect(message('team-a/elsewhere')).toContain('another VirtualKey');
+    expect(message('team-a/elsewhere')).not.toContain('oldest');
+  });
+
   test('[PROV-15] an upstream without its Secret is left out, and its status names Secret and key', () => {
     const output = compile(golden('missing-refs'));
     expect(output.gateways.get('default/claude')?.bundle.upstreams.map(({ name }) => name)).toEqual(['good']);

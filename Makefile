@@ -1,0 +1,67 @@
+# One door for people. Every target installs what it needs first; second runs are fast.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+NPM := npm --loglevel=error
+UNIT := PORTCULLIS_RESULTS=.results/unit.json $(NPM) run --silent test:unit --
+E2E := PORTCULLIS_RESULTS=.results/e2e.json $(NPM) run --silent test:e2e --
+say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help run dev test check fast bench soak fuzz golden crds build clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## install, build and start the gateway on http://localhost:8080 (a demo upstream without ANTHROPIC_API_KEY)
+	@$(NPM) exec --no -- portcullis run $(if $(ANTHROPIC_API_KEY),,--demo) crds/samples/quickstart.yaml
+
+dev: node_modules ## the same from sources, restarting when a source changes
+	@$(NPM) exec --no -- node --watch dataplane/main.ts run $(if $(ANTHROPIC_API_KEY),,--demo) crds/samples/quickstart.yaml
+
+check: node_modules ## format, lint, types and fast tests; run it before each commit
+	$(call say,format)
+	@$(NPM) run --silent format:check
+	$(call say,lint)
+	@$(NPM) run --silent lint
+	$(call say,types)
+	@$(NPM) run --silent types
+	$(call say,fast tests)
+	@$(UNIT)
+
+test: check build python ## everything: check, then journeys with the real Claude Code and the official SDKs
+	$(call say,journeys with real clients)
+	@$(E2E)
+
+bench: build nginx ## measure against nginx and a bare forwarder; prints a table, writes .results/bench.json
+	@$(NPM) exec --no -- node e2e/bench/main.ts
+
+soak: build ## an hour's worth of mixed load in a few minutes: memory, sockets, slots and timers must stay flat
+	@$(NPM) exec --no -- node e2e/soak/main.ts
+
+fuzz: node_modules ## the scanners against millions of random documents
+	@FUZZ_SCALE=100 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit dataplane/wire --testTimeout 1200000
+
+golden: node_modules ## rewrite the golden files of the compile step
+	@UPDATE_GOLDEN=1 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit shared/compile/golden.test.ts
+
+crds: node_modules ## rewrite crds/*.yaml from the schemas in shared/api
+	@$(NPM) exec --no -- node shared/api/generate-crds.ts
+
+build: node_modules ## bundle the programs into dist/
+	$(call say,build)
+	@$(NPM) run --silent build
+
+clean: ## remove everything that is not source
+	rm -rf node_modules dist .results .portcullis
+
+node_modules: package.json package-lock.json
+	$(call say,install npm packages)
+	@$(NPM) ci
+	@touch node_modules
+
+# Python's venv module is a package of its own on Debian; the SDK journeys make their environment with it.
+.PHONY: python nginx
+python:
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { printf '==> install python3-venv\n'; apt-get update -qq && apt-get install -y -qq python3 python3-venv; }
+
+nginx:
+	@command -v nginx >/dev/null || { printf '==> install nginx\n'; apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light; }
