@@ -109,6 +109,7 @@ export class FieldSet<Name extends string> {
 /** The text of a key whose bytes, without quotes, are `body[start..end)`; `undefined` when it is no JSON string. */
 export function decodeKey(body: Buffer, start: number, end: number): string | undefined {
   try {
+    // As a bare string: as the key of an object V8 may misread it (nodejs/node#63785).
     return JSON.parse(`"${body.toString('utf8', start, end)}"`) as string;
   } catch {
     return undefined;

@@ -94,24 +94,36 @@ function mutate(bytes: Buffer, { kind, at, length, byte }: { kind: string; at: n
 
 // --- what JSON.parse says ---
 
-/** Keys of the outermost object of a valid document, in order, repetitions included. */
-function topLevelKeys(text: string): string[] {
-  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/gsu) ?? [];
-  const keys: string[] = [];
+/**
+ * Members of the outermost object of a valid document as key and source text of the value, in order, repetitions included.
+ * Not taken from JSON.parse, which puts an escaped key under a wrong name once any object with a backslash in a key has
+ * been parsed (nodejs/node#63785, seen here on Node 24.21).
+ */
+function topLevelMembers(text: string): [key: string, value: string][] {
+  const tokens = [...text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s"{}[\],:]+/gsu)];
+  const members: [string, string][] = [];
   let depth = 0;
-  tokens.forEach((token, index) => {
+  let key: string | undefined;
+  let valueStart = 0;
+  tokens.forEach(({ 0: token, index }, position) => {
+    if (key !== undefined && depth === 1 && (token === ',' || token === '}')) {
+      members.push([key, text.slice(valueStart, index).trim()]);
+      key = undefined;
+    }
     if (token === '{' || token === '[') depth += 1;
     else if (token === '}' || token === ']') depth -= 1;
-    else if (depth === 1 && tokens[index + 1] === ':') keys.push(JSON.parse(token) as string);
+    else if (depth === 1 && token === ':') {
+      key = JSON.parse(tokens[position - 1]![0]) as string;
+      valueStart = index + 1;
+    }
   });
-  return keys;
+  return members;
 }
 
-function expectedRefusal(parsed: unknown, text: string): object | undefined {
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    return { ok: false, refusal: 'not-object' };
+function expectedRefusal(parsed: unknown, keys: string[]): object | undefined {
+  if (kindOf(parsed) !== 'object') return { ok: false, refusal: 'not-object' };
   const seen = new Set<string>();
-  for (const key of topLevelKeys(text)) {
+  for (const key of keys) {
     if (key !== 'model' && key.toLowerCase() === 'model') return { ok: false, refusal: 'case-variant', key };
     if (seen.has(key) && (NAMES as readonly string[]).includes(key)) return { ok: false, refusal: 'repeated', key };
     seen.add(key);
@@ -146,18 +158,24 @@ function check(body: Buffer): boolean {
   } catch {
     return false;
   }
-  const refusal = expectedRefusal(parsed, text);
+  const members = topLevelMembers(text);
+  const refusal = expectedRefusal(
+    parsed,
+    members.map(([key]) => key),
+  );
   if (refusal !== undefined || !result.ok) {
     deepStrictEqual(result, refusal);
     return true;
   }
-  const object = parsed as Record<string, unknown>;
+  const values = new Map(members);
   for (const name of NAMES) {
     const field: Field | undefined = result.fields[name];
-    strictEqual(field !== undefined, Object.hasOwn(object, name), name);
-    if (field === undefined) continue;
-    deepStrictEqual(JSON.parse(body.toString('utf8', field.start, field.end)), object[name]);
-    strictEqual(field.kind, kindOf(object[name]));
+    const value = field && body.toString('utf8', field.start, field.end);
+    strictEqual(value, values.get(name), name);
+    if (field === undefined || value === undefined) continue;
+    strictEqual(field.kind, kindOf(JSON.parse(value)));
+    // See topLevelMembers: only escaped keys are misread.
+    if (!text.includes('\\')) deepStrictEqual(JSON.parse(value), (parsed as Record<string, unknown>)[name]);
   }
   return true;
 }

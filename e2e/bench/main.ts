@@ -110,6 +110,10 @@ const figures: Figures = { ...shared, memory: perStream, manyKeys: many, reload 
 for (const row of [...figures.throughput, ...figures.firstByte]) {
   if (row.errors > 0) failures.push(`${row.peer}: ${row.errors} requests failed`);
 }
+for (const { peer, body, accounted } of figures.throughput) {
+  if (accounted === undefined || accounted.recorded === accounted.forwarded) continue;
+  failures.push(`${peer}, ${body} body: ${accounted.recorded} records of ${accounted.forwarded} forwarded calls`);
+}
 for (const row of figures.memory) {
   if (row.streams < row.planned) failures.push(`${row.peer}: only ${row.streams} of ${row.planned} streams opened`);
 }

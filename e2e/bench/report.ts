@@ -62,7 +62,7 @@ export function render(figures: Figures): string {
     sections.push(
       table(
         body === 'small' ? 'Closed loop, 300 B, JSON answer' : 'Closed loop, 87 KB turn, short stream',
-        ['peer', 'req/s', 'CPU µs', 'p50 ms', 'p99 ms', 'errors'],
+        ['peer', 'req/s', 'CPU µs', 'p50 ms', 'p99 ms', 'errors', 'recorded'],
         rows.map((row) => [
           row.peer,
           fixed(row.perSecond, 0),
@@ -70,6 +70,7 @@ export function render(figures: Figures): string {
           fixed(row.p50),
           fixed(row.p99),
           `${row.errors}`,
+          row.accounted === undefined ? '–' : `${row.accounted.recorded} of ${row.accounted.forwarded}`,
         ]),
       ),
     );

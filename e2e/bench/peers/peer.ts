@@ -8,6 +8,8 @@ export interface RunningPeer {
   readonly pid: number | undefined;
   /** Headers a caller of this peer must send, its credential above all. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Records of forwarded calls written so far, for a peer that accounts for them. */
+  readonly records?: () => number;
   readonly stop: () => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** Portcullis itself, as built: virtual keys, policy, metering, audit records to a file, metrics on. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Peer, RunningPeer } from './peer.ts';
@@ -40,12 +40,19 @@ export async function startPortcullis(upstreamUrl: string, folder: string, keys:
     headers,
     readyMs,
     log: server.log,
+    records: () => occurrences(readFileSync(server.logFile), '"event":"call"'),
     stop: server.stop,
     switchKey: (state) => {
       writeFileSync(`${file}.new`, withKey(state));
       renameSync(`${file}.new`, file);
     },
   };
+}
+
+function occurrences(bytes: Buffer, text: string): number {
+  let count = 0;
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + text.length)) count += 1;
+  return count;
 }
 
 export const portcullis: Peer = {

@@ -25,6 +25,7 @@ export interface ServerProcess {
   readonly pid: number;
   /** Everything it wrote to stdout and stderr so far. */
   readonly log: () => string;
+  readonly logFile: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -43,6 +44,7 @@ export function startServer(program: string, args: readonly string[], folder: st
     child,
     pid: child.pid ?? 0,
     log: () => readFileSync(path, 'utf8'),
+    logFile: path,
     stop: async () => {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
       const exit = once(child, 'exit');

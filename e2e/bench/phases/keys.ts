@@ -70,12 +70,8 @@ async function enforced(running: RunningPortcullis, state: 'Active' | 'Disabled'
   }
 }
 
-/** The duration in the last log line about a load: a JSON line whose message names it and that has milliseconds. */
+/** Milliseconds in the last log line about a reload, such as `reloaded revision 3f9c in 120 ms`. */
 export function loadTime(log: string): number | undefined {
-  for (const line of log.split('\n').toReversed()) {
-    if (!line.startsWith('{') || !/"msg":"[^"]*(?:load|configuration)/.test(line)) continue;
-    const took = /"(?:durationMs|ms|took|loadMs|millis)":(\d+(?:\.\d+)?)/.exec(line)?.[1];
-    if (took !== undefined) return Number(took);
-  }
-  return undefined;
+  const took = [...log.matchAll(/^reloaded .* in ([\d.]+) ms$/gm)].at(-1)?.[1];
+  return took === undefined ? undefined : Number(took);
 }

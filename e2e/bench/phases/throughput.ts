@@ -1,4 +1,5 @@
 /** Requests a second, CPU per request and latency in a closed loop, for both bodies, peers in turn. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BodyName } from '../bodies.ts';
 import type { RunningPeer } from '../peers/peer.ts';
 import { cpuMicros } from '../process-usage.ts';
@@ -16,21 +17,39 @@ export interface ThroughputFigure {
   readonly p50: number;
   readonly p99: number;
   readonly errors: number;
+  /** Calls the upstream saw and records the peer wrote of them, warm-ups included; undefined where it keeps none. */
+  readonly accounted: { readonly forwarded: number; readonly recorded: number } | undefined;
 }
+
+/** A round's figures. */
+type Sample = Omit<ThroughputFigure, 'accounted'>;
 
 /** Medians over the rounds; `errors` is their sum. */
 export async function throughput(bench: Bench, running: readonly RunningPeer[]): Promise<ThroughputFigure[]> {
   const figures: ThroughputFigure[] = [];
   for (const body of ['small', 'turn'] as const) {
-    await bench.upstream.run({ kind: body === 'small' ? 'json' : 'sse' });
-    const samples = new Map(running.map((peer) => [peer, [] as ThroughputFigure[]]));
+    const mode = { kind: body === 'small' ? 'json' : 'sse' } as const;
+    await bench.upstream.run(mode);
+    const samples = new Map(running.map((peer) => [peer, [] as Sample[]]));
+    const forwarded = new Map(running.map((peer) => [peer, 0]));
+    const recordedBefore = new Map(running.map((peer) => [peer, peer.records?.()]));
+    const take = async (peer: RunningPeer): Promise<Sample> => {
+      const before = await bench.upstream.run(mode);
+      const sample = await once(bench, peer, body);
+      const after = await bench.upstream.run(mode);
+      forwarded.set(peer, (forwarded.get(peer) ?? 0) + after.received - before.received);
+      return sample;
+    };
     bench.say(`throughput, ${body} body, warm-up`);
-    for (const peer of running) await once(bench, peer, body);
+    for (const peer of running) await take(peer);
     for (let round = 1; round <= bench.plan.throughput.rounds; round += 1) {
       bench.say(`throughput, ${body} body, round ${round} of ${bench.plan.throughput.rounds}`);
-      for (const [peer, taken] of rotated([...samples], round - 1)) taken.push(await once(bench, peer, body));
+      for (const [peer, taken] of rotated([...samples], round - 1)) taken.push(await take(peer));
     }
+    // Records may be written in batches a moment later.
+    await sleep(1000);
     for (const [peer, taken] of samples) {
+      const written = recordedBefore.get(peer);
       figures.push({
         peer: peer.name,
         body,
@@ -39,13 +58,17 @@ export async function throughput(bench: Bench, running: readonly RunningPeer[]):
         p50: median(taken.map((sample) => sample.p50)),
         p99: median(taken.map((sample) => sample.p99)),
         errors: taken.reduce((sum, sample) => sum + sample.errors, 0),
+        accounted:
+          written === undefined
+            ? undefined
+            : { forwarded: forwarded.get(peer) ?? 0, recorded: (peer.records?.() ?? 0) - written },
       });
     }
   }
   return figures;
 }
 
-async function once(bench: Bench, peer: RunningPeer, body: BodyName): Promise<ThroughputFigure> {
+async function once(bench: Bench, peer: RunningPeer, body: BodyName): Promise<Sample> {
   const { connections, warmMs, measureMs } = bench.plan.throughput;
   const used = (): number => (peer.pid === undefined ? Number.NaN : cpuMicros(peer.pid));
   let before = Number.NaN;
