@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { check } from './cli/check.ts';
 import { startDemoUpstream } from './cli/demo-upstream.ts';
-import { run, UnusableConfigurationError } from './cli/run.ts';
+import { isLoadThread, serveLoad } from './cli/load-worker.ts';
+import { run } from './cli/run.ts';
+import { UnusableConfigurationError } from './cli/unusable.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Code
@@ -68,6 +70,7 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
   audit.on('error', () => undefined);
   const demo = values.demo ? await startDemoUpstream() : undefined;
   const running = await run({
+    program: import.meta.filename,
     paths,
     stateFolder: values.state ?? env['PORTCULLIS_STATE'] ?? '.portcullis',
     gateway: values.gateway,
@@ -79,7 +82,6 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
     audit: { write: (line) => void audit.write(`${line}\n`) },
     log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2)),
     say: (text) => process.stderr.write(`${text}\n`),
-    now: Date.now,
   });
   let stopping = false;
   for (const signal of SIGNALS) {
@@ -109,20 +111,25 @@ function environmentProxy(env: NodeJS.ProcessEnv) {
 
 class UsageError extends Error {}
 
-try {
-  const code = await main(process.argv.slice(2));
-  if (code !== undefined) process.exitCode = code;
-} catch (error) {
-  const { message, code } = error as NodeJS.ErrnoException;
-  if (error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true) {
-    process.stderr.write(`portcullis: ${message}\n\n${USAGE}`);
-    process.exit(2);
+if (isLoadThread()) serveLoad(Date.now);
+else await command();
+
+async function command(): Promise<void> {
+  try {
+    const code = await main(process.argv.slice(2));
+    if (code !== undefined) process.exitCode = code;
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    if (error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true) {
+      process.stderr.write(`portcullis: ${message}\n\n${USAGE}`);
+      process.exit(2);
+    }
+    const known = error instanceof UnusableConfigurationError || code !== undefined;
+    process.stderr.write(
+      `portcullis: ${known ? explain(error as NodeJS.ErrnoException) : ((error as Error).stack ?? message)}\n`,
+    );
+    process.exit(1);
   }
-  const known = error instanceof UnusableConfigurationError || code !== undefined;
-  process.stderr.write(
-    `portcullis: ${known ? explain(error as NodeJS.ErrnoException) : ((error as Error).stack ?? message)}\n`,
-  );
-  process.exit(1);
 }
 
 function explain({ code, message }: NodeJS.ErrnoException): string {

@@ -25,6 +25,17 @@ export function isInvalid({ conditions }: ObjectStatus): boolean {
   );
 }
 
+/** True when something is worth a look, although all of it may be served. */
+export function isTroubled({ notes, statuses }: CompiledFiles): boolean {
+  return (
+    notes.length > 0 ||
+    statuses.some(
+      ({ conditions, warnings }) =>
+        warnings.length > 0 || conditions.some(({ type, status }) => type !== 'Overridden' && status !== 'True'),
+    )
+  );
+}
+
 /** Everything that is wrong, with its place. */
 export function placedFaults(compiled: CompiledFiles): Placed[] {
   const files: Placed[] = compiled.faults.map((fault) => ({

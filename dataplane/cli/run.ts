@@ -1,23 +1,20 @@
 // `portcullis run FILE…`: the four kinds as files, one process, nothing else needed. The same compile step as in a cluster, driven by files.
-import pino from 'pino';
-import type { CompiledGateway } from '#shared/compile/types.ts';
+import type pino from 'pino';
+import { SecretText } from '#shared/secret-text.ts';
+import type { GatewayConfig } from '#shared/bundle/bundle.ts';
 import { buildSnapshot, SnapshotHolder } from '../config/snapshot.ts';
 import { createDataPlane, type DataPlane } from '../data-plane.ts';
+import { KeyIndex } from '../identify/key-index.ts';
 import type { AuditSink } from '../meter/audit.ts';
 import type { PoolOptions } from '../route/pools.ts';
-import { compileFiles, remember, type CompiledFiles } from './compile-files.ts';
 import type { DemoUpstream } from './demo-upstream.ts';
-import { isInvalid, placedFaults, tableText } from './report.ts';
-import { StateFolder } from './state.ts';
+import { loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
 import { watchFiles } from './watch.ts';
 import { welcome } from './welcome.ts';
 
-export interface RunOptions {
-  readonly paths: readonly string[];
-  readonly stateFolder: string;
-  /** `namespace/name` or `name` of the Gateway to serve, when the files hold several. */
-  readonly gateway: string | undefined;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+export interface RunOptions extends LoadRequest {
+  /** File that starts this program, for the load thread. */
+  readonly program: string;
   readonly environmentProxy: PoolOptions['proxy'];
   readonly version: string;
   readonly demo: DemoUpstream | undefined;
@@ -25,13 +22,6 @@ export interface RunOptions {
   readonly log: pino.Logger;
   /** Text for people; never a secret. */
   readonly say: (text: string) => void;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-}
-
-/** A configuration that cannot be served, with everything a person needs to mend it. */
-export class UnusableConfigurationError extends Error {
-  readonly code = 'unusable_configuration';
 }
 
 export interface Running {
@@ -41,14 +31,13 @@ export interface Running {
 
 /** @throws {UnusableConfigurationError} when the first configuration cannot be served */
 export async function run(options: RunOptions): Promise<Running> {
-  const state = new StateFolder(options.stateFolder);
   const holder = new SnapshotHolder();
-  const first = load(options, state);
-  apply(first, options, state, holder);
+  const first = await load(options);
+  await apply(first, options, holder);
   const plane = createDataPlane({ ...options, holder });
   await plane.listen();
-  options.say(welcome(first, chosen(first, options.gateway), options));
-  const stopWatching = watchFiles(options.paths, () => reload(options, state, holder, plane));
+  options.say(welcome(first, options));
+  const stopWatching = watchFiles(options.paths, () => reload(options, holder, plane));
   return {
     async stop() {
       stopWatching();
@@ -57,60 +46,43 @@ export async function run(options: RunOptions): Promise<Running> {
   };
 }
 
-function load({ paths, environment, now }: RunOptions, state: StateFolder): CompiledFiles {
-  return compileFiles({ paths, environment, state, now });
+function load({ program, paths, stateFolder, gateway, environment }: RunOptions): Promise<Loaded> {
+  return loadOnThread(program, { paths, stateFolder, gateway, environment: { ...environment } });
 }
 
-/** Puts a configuration into force, or throws and leaves the last good one serving. */
-function apply(compiled: CompiledFiles, options: RunOptions, state: StateFolder, holder: SnapshotHolder): void {
-  if (compiled.faults.length > 0 || compiled.statuses.some(isInvalid)) {
-    throw new UnusableConfigurationError(`${placedFaults(compiled).length} faults\n\n${tableText(compiled)}`);
-  }
-  const { bundle, credentials, keys } = chosen(compiled, options.gateway);
+async function apply(loaded: Loaded, { demo }: RunOptions, holder: SnapshotHolder): Promise<void> {
+  const { revision, bundle, shards } = loaded;
+  const pepper = new SecretText(loaded.pepper);
+  const values = Object.fromEntries(
+    Object.entries(loaded.credentials).map(([ref, value]) => [ref, new SecretText(value)]),
+  );
   const upstreams =
-    options.demo === undefined
-      ? bundle.upstreams
-      : bundle.upstreams.map((entry) => ({ ...entry, baseUrl: options.demo!.url }));
-  holder.swap(buildSnapshot(compiled.revision, { ...bundle, upstreams }, credentials, keys));
-  remember(compiled, state);
+    demo === undefined ? bundle.upstreams : bundle.upstreams.map((entry) => ({ ...entry, baseUrl: demo.url }));
+  const keys = await KeyIndex.load(pepper, shards, holder.current?.keys);
+  holder.swap(buildSnapshot(revision, { ...bundle, upstreams }, { pepper, values }, keys));
 }
 
-function chosen(compiled: CompiledFiles, wanted: string | undefined): CompiledGateway {
-  const { gateways } = compiled;
-  const names = [...gateways.keys()];
-  const name = wanted === undefined ? names[0] : names.find((each) => each === wanted || each.endsWith(`/${wanted}`));
-  const gateway = name === undefined ? undefined : gateways.get(name);
-  if (gateway === undefined || (wanted === undefined && names.length > 1)) {
-    const have =
-      names.length === 0 ? 'no Gateway that can be served' : `Gateways ${names.join(', ')}: choose one with --gateway`;
-    throw new UnusableConfigurationError(`the files hold ${have}\n\n${tableText(compiled)}`);
-  }
-  return gateway;
-}
-
-function reload(options: RunOptions, state: StateFolder, holder: SnapshotHolder, { metrics }: DataPlane): void {
+/** Puts an edit into force, or leaves the last good configuration serving and says why. */
+async function reload(options: RunOptions, holder: SnapshotHolder, { metrics }: DataPlane): Promise<void> {
   const started = performance.now();
   try {
-    const compiled = load(options, state);
-    const before = holder.current?.settings.gateway;
-    if (compiled.revision === holder.current?.settings.revision) return;
-    apply(compiled, options, state, holder);
+    const loaded = await load(options);
+    const before = holder.current?.settings;
+    if (loaded.revision === before?.revision) return;
+    await apply(loaded, options, holder);
     metrics.reloaded('applied');
-    options.say(`reloaded revision ${compiled.revision} in ${Math.round(performance.now() - started)} ms`);
-    const after = holder.current?.settings.gateway;
-    if (before !== undefined && after !== undefined && restartNeeded(before, after)) {
+    options.say(`reloaded revision ${loaded.revision} in ${Math.round(performance.now() - started)} ms`);
+    if (loaded.trouble !== undefined) options.say(loaded.trouble);
+    if (before !== undefined && restartNeeded(before.gateway, loaded.bundle.gateway)) {
       options.say(
         'note: listen.port, metrics.port, publicUrl, maxHeaderBytes and keepAlive take effect at the next start',
       );
     }
   } catch (error) {
     metrics.reloaded('refused');
-    const { message } = error as Error;
-    options.say(`refused the edit, the last good configuration keeps serving: ${message}`);
+    options.say(`refused the edit, the last good configuration keeps serving: ${(error as Error).message}`);
   }
 }
-
-type GatewayConfig = CompiledGateway['bundle']['gateway'];
 
 function restartNeeded(before: GatewayConfig, after: GatewayConfig): boolean {
   const fixed = ({ listen, metrics, publicUrl }: GatewayConfig): string =>

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SecretText } from '#shared/secret-text.ts';
+import { UnusableConfigurationError } from './unusable.ts';
 
 interface Kept {
   version: 1;
@@ -105,7 +106,7 @@ function parse(text: string, file: string): Kept {
   } catch {
     // Falls through: the same advice for both.
   }
-  throw new Error(
+  throw new UnusableConfigurationError(
     `${file} is not a state file of this version; move it away to start afresh (generated keys stay valid only with it)`,
   );
 }

@@ -6,16 +6,19 @@ import { manifestFiles } from './load.ts';
 const LOOK_EVERY_MS = 200;
 
 /**
- * @param changed called after any change of content, name or number of files; never while it is still running
+ * @param changed called after any change of content, name or number of files; never again before it has settled
  * @returns stops watching
  */
-export function watchFiles(paths: readonly string[], changed: () => void): () => void {
+export function watchFiles(paths: readonly string[], changed: () => Promise<void>): () => void {
   let before = fingerprint(paths);
+  let busy = false;
   const timer = setInterval(() => {
+    if (busy) return;
     const after = fingerprint(paths);
     if (after === before) return;
     before = after;
-    changed();
+    busy = true;
+    void changed().finally(() => (busy = false));
   }, LOOK_EVERY_MS);
   return () => clearInterval(timer);
 }

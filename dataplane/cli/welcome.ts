@@ -1,7 +1,5 @@
 // What `portcullis run` says when it is ready: where it listens, what it serves, and lines to paste.
-import type { CompiledGateway } from '#shared/compile/types.ts';
-import type { CompiledFiles } from './compile-files.ts';
-import { tableText } from './report.ts';
+import type { Loaded } from './load-worker.ts';
 
 export interface WelcomeOptions {
   readonly version: string;
@@ -9,35 +7,27 @@ export interface WelcomeOptions {
 }
 
 export function welcome(
-  compiled: CompiledFiles,
-  { bundle, keys }: CompiledGateway,
+  { bundle, revision, shards, keyFiles, trouble }: Loaded,
   { version, demo }: WelcomeOptions,
 ): string {
   const { publicUrl, namespace, name } = bundle.gateway;
-  const counts = `${plural(bundle.upstreams.length, 'upstream')}, ${plural(bundle.policies.length, 'policy', 'policies')}, ${plural(keys.length, 'key')}`;
-  const lines = [`portcullis ${version} serves ${namespace}/${name} (${counts}), revision ${compiled.revision}`, ''];
+  const counts = [plural(bundle.upstreams.length, 'upstream'), plural(bundle.policies.length, 'policy', 'policies')];
+  const lines = [`portcullis ${version} serves ${namespace}/${name} (${counts.join(', ')}), revision ${revision}`, ''];
   if (demo !== undefined)
     lines.push('  DEMO       answers are made up on this machine; set ANTHROPIC_API_KEY for real ones', '');
   lines.push(`  base URL   ${publicUrl}`);
-  const [key] = compiled.minted;
-  if (key !== undefined) {
-    const source = `. ${key.file}`;
+  const [file] = keyFiles;
+  if (file !== undefined) {
     lines.push(
-      `  key        ${key.file}`,
-      `  curl       (${source}; curl -sN ${publicUrl}/v1/messages -H "x-api-key: $ANTHROPIC_AUTH_TOKEN" -H 'content-type: application/json' \\`,
+      `  key        ${file}`,
+      `  curl       (. ${file}; curl -sN ${publicUrl}/v1/messages -H "x-api-key: $ANTHROPIC_AUTH_TOKEN" -H 'content-type: application/json' \\`,
       `               -d '{"model":"claude-haiku-5-5","max_tokens":64,"stream":true,"messages":[{"role":"user","content":"Say hello"}]}')`,
-      `  claude     (set -a; ${source}; set +a; claude)`,
+      `  claude     (set -a; . ${file}; set +a; claude)`,
     );
-  } else {
+  } else if (shards.length > 0) {
     lines.push(`  claude     ANTHROPIC_BASE_URL=${publicUrl} ANTHROPIC_AUTH_TOKEN=<your key> claude`);
   }
-  const troubled =
-    compiled.notes.length > 0 ||
-    compiled.statuses.some(
-      ({ conditions, warnings }) =>
-        warnings.length > 0 || conditions.some(({ type, status }) => type !== 'Overridden' && status !== 'True'),
-    );
-  return [...lines, '', ...(troubled ? [tableText(compiled), ''] : []), 'ready'].join('\n');
+  return [...lines, '', ...(trouble === undefined ? [] : [trouble, '']), 'ready'].join('\n');
 }
 
 function plural(count: number, one: string, many = `${one}s`): string {

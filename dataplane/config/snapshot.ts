@@ -1,11 +1,11 @@
 // What the data plane serves by: one immutable object built from a bundle, its credentials and its keys, swapped as a whole.
 // A call keeps the `Settings` it started with until it ends; it never holds the key index, so a stream of an hour does not keep
 // 100,000 keys of an old configuration alive.
-import { BUNDLE_FORMAT, type Bundle, type Credentials, type KeyEntry } from '#shared/bundle/bundle.ts';
+import { BUNDLE_FORMAT, type Bundle, type Credentials } from '#shared/bundle/bundle.ts';
 import { AccessBook } from '../admit/access.ts';
 import { ModelTable } from '../admit/models.ts';
 import { NetworkList } from '../admit/network.ts';
-import { KeyIndex } from '../identify/key-index.ts';
+import type { KeyIndex } from '../identify/key-index.ts';
 import { PriceBook } from '../meter/price-book.ts';
 import { upstreamTargets, type UpstreamTarget } from '../providers/target.ts';
 
@@ -36,15 +36,10 @@ export class UnknownFormatError extends Error {
  * @param revision content hash of the configuration, reported in metrics and status
  * @throws {UnknownFormatError} when the bundle was written by another major version
  */
-export function buildSnapshot(
-  revision: string,
-  bundle: Bundle,
-  credentials: Credentials,
-  keys: readonly KeyEntry[],
-): Snapshot {
+export function buildSnapshot(revision: string, bundle: Bundle, credentials: Credentials, keys: KeyIndex): Snapshot {
   if (bundle.format !== BUNDLE_FORMAT) {
     throw new UnknownFormatError(
-      `bundle format ${String(bundle.format)} is not ${BUNDLE_FORMAT}: upgrade the data plane`,
+      `bundle format ${bundle.format as number} is not ${BUNDLE_FORMAT}: upgrade the data plane`,
     );
   }
   const { gateway } = bundle;
@@ -62,7 +57,7 @@ export function buildSnapshot(
       upstreams,
       prices: new PriceBook(gateway.pricing, upstreams),
     },
-    keys: new KeyIndex(credentials.pepper, keys),
+    keys,
   };
 }
 

@@ -1,27 +1,54 @@
-// All virtual keys of a Gateway, by keyed hash. A lookup is one HMAC and one map access, whatever was presented; the comparison of the
-// full hash takes the same time for every value.
+// All virtual keys of a Gateway, by keyed hash. A lookup is one HMAC and two map accesses, whatever was presented; the comparison of the
+// full hash takes the same time for every value. Shards that did not change are taken over from the index before.
 import { timingSafeEqual } from 'node:crypto';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import { keyHash } from '#shared/bundle/key-hash.ts';
+import { cutShards, shardOf, type KeyShard } from '#shared/bundle/shards.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
 /** Buckets by this many hex digits; two entries of 100,000 sharing 48 bits are not to be expected, and are handled. */
 const PREFIX_DIGITS = 12;
+/** How long a big configuration may hold the event loop before it lets calls through, in milliseconds. */
+const SLICE_MS = 5;
+
+interface LoadedShard {
+  readonly sha256: string;
+  readonly size: number;
+  readonly buckets: ReadonlyMap<string, KeyEntry | KeyEntry[]>;
+}
 
 export class KeyIndex {
   readonly size: number;
   readonly #pepper: string;
-  readonly #buckets = new Map<string, KeyEntry | KeyEntry[]>();
+  readonly #shards: readonly LoadedShard[];
 
-  constructor(pepper: SecretText, entries: readonly KeyEntry[]) {
+  private constructor(pepper: SecretText, shards: readonly LoadedShard[]) {
     this.#pepper = pepper.reveal();
-    this.size = entries.length;
-    for (const entry of entries) {
-      const prefix = entry.hash.slice(0, PREFIX_DIGITS);
-      const there = this.#buckets.get(prefix);
-      if (there === undefined) this.#buckets.set(prefix, entry);
-      else this.#buckets.set(prefix, Array.isArray(there) ? [...there, entry] : [there, entry]);
+    this.#shards = shards;
+    this.size = shards.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** An index of entries that are at hand, at once. @param entries sorted by hash */
+  static of(pepper: SecretText, entries: readonly KeyEntry[]): KeyIndex {
+    return new KeyIndex(pepper, cutShards(entries).map(readShard));
+  }
+
+  /**
+   * An index of shards, read in slices so that running streams go on meanwhile.
+   * @param before the index in force; shards with the same digest are taken over
+   * @throws {SyntaxError} when a shard is not JSON
+   */
+  static async load(pepper: SecretText, shards: readonly KeyShard[], before: KeyIndex | undefined): Promise<KeyIndex> {
+    const known = new Map((before === undefined ? [] : before.#shards).map((shard) => [shard.sha256, shard]));
+    const loaded: LoadedShard[] = [];
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const shard of shards) {
+      loaded.push(known.get(shard.sha256) ?? readShard(shard));
+      if (performance.now() < sliceEnd) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceEnd = performance.now() + SLICE_MS;
     }
+    return new KeyIndex(pepper, loaded);
   }
 
   /** The entry of a clear key value, or undefined. Nothing is remembered of values that are not known. */
@@ -35,11 +62,24 @@ export class KeyIndex {
   }
 
   #match(hash: Buffer): KeyEntry | undefined {
-    const bucket = this.#buckets.get(hash.toString('hex', 0, PREFIX_DIGITS / 2));
+    const shard = this.#shards[shardOf(hash[0]!, this.#shards.length)];
+    const bucket = shard?.buckets.get(hash.toString('hex', 0, PREFIX_DIGITS / 2));
     if (bucket === undefined) return undefined;
     if (!Array.isArray(bucket)) return sameHash(bucket, hash) ? bucket : undefined;
     return bucket.find((entry) => sameHash(entry, hash));
   }
+}
+
+function readShard({ sha256, json }: KeyShard): LoadedShard {
+  const entries = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as KeyEntry[];
+  const buckets = new Map<string, KeyEntry | KeyEntry[]>();
+  for (const entry of entries) {
+    const prefix = entry.hash.slice(0, PREFIX_DIGITS);
+    const there = buckets.get(prefix);
+    if (there === undefined) buckets.set(prefix, entry);
+    else buckets.set(prefix, Array.isArray(there) ? [...there, entry] : [there, entry]);
+  }
+  return { sha256, size: entries.length, buckets };
 }
 
 function sameHash(entry: KeyEntry, hash: Buffer): boolean {

@@ -11,7 +11,7 @@ export interface UsageTap {
   readonly atBoundary: boolean;
   /** The answer ended of its own accord. */
   finish(): Outcome;
-  /** What was used so far; `estimated` when the final figure never came. Undefined when nothing is known. */
+  /** What was used, once nothing more comes; `estimated` when the final figure never did. Undefined when nothing is known. */
   used(): { readonly usage: Usage; readonly estimated: boolean } | undefined;
 }
 
@@ -54,12 +54,15 @@ class StreamTap implements UsageTap {
   }
 
   finish(): Outcome {
+    this.#reader.end();
     if (this.#failed) return 'stream_error';
     return this.#stopped ? 'complete' : 'truncated';
   }
 
   used(): { usage: Usage; estimated: boolean } | undefined {
-    if (!this.#started) return undefined;
+    // A frame cut before its blank line is paid for like any other.
+    this.#reader.end();
+    if (!this.#started && this.#reader.outputChars === 0) return undefined;
     if (this.#final) return { usage: this.#counts, estimated: false };
     const floor = Math.ceil(this.#reader.outputChars / CHARS_PER_TOKEN);
     return { usage: { ...this.#counts, outputTokens: Math.max(this.#counts.outputTokens, floor) }, estimated: true };
@@ -136,12 +139,18 @@ function readUsage(usage: Record<string, unknown>, counts: Counts): void {
   if (typeof geo === 'string') counts.inferenceGeo = geo;
 }
 
-/** The sum comes in one figure; which cache it went to only in the detail. What the detail leaves open is the 5-minute cache. */
+/**
+ * The sum comes in one figure; which cache it went to only in the detail, which the end of a stream leaves out: then what the start
+ * said of the 1-hour cache holds. The rest of the sum is the 5-minute cache.
+ */
 function readCacheWrites(usage: Record<string, unknown>, counts: Counts): void {
   const detail = object(usage['cache_creation']);
   const total = count(usage['cache_creation_input_tokens']);
   if (detail === undefined && total === undefined) return;
-  const oneHour = count(detail?.['ephemeral_1h_input_tokens']) ?? 0;
+  const oneHour =
+    detail === undefined
+      ? Math.min(counts.cacheWrite1hTokens, total ?? 0)
+      : (count(detail['ephemeral_1h_input_tokens']) ?? 0);
   const fiveMinutes = count(detail?.['ephemeral_5m_input_tokens']) ?? 0;
   counts.cacheWrite1hTokens = oneHour;
   counts.cacheWrite5mTokens = Math.max(fiveMinutes, (total ?? 0) - oneHour);

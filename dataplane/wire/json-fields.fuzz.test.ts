@@ -170,7 +170,7 @@ function check(body: Buffer): boolean {
   const values = new Map(members);
   for (const name of NAMES) {
     const field: Field | undefined = result.fields[name];
-    const value = field && body.toString('utf8', field.start, field.end);
+    const value: string | undefined = field && body.toString('utf8', field.start, field.end);
     strictEqual(value, values.get(name), name);
     if (field === undefined || value === undefined) continue;
     strictEqual(field.kind, kindOf(JSON.parse(value)));
