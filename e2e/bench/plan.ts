@@ -30,10 +30,10 @@ export const fullPlan: Plan = {
 };
 
 export const quickPlan: Plan = {
-  throughput: { rounds: 2, connections: 16, warmMs: 200, measureMs: 1000 },
+  throughput: { rounds: 2, connections: 16, warmMs: 200, measureMs: 900 },
   single: { rounds: 2, streams: 3 },
-  crowd: { rounds: 2, connections: 500, streams: 2 },
-  memory: { streams: 5000, perSecond: 1500, bodies: ['small'] },
+  crowd: { rounds: 1, connections: 500, streams: 3 },
+  memory: { streams: 5000, perSecond: 2000, bodies: ['small'] },
   keys: { count: 100_000, starts: 1, switches: 1 },
   reload: { switches: 4 },
 };

@@ -24,6 +24,9 @@ export interface ThroughputFigure {
 /** A round's figures. */
 type Sample = Omit<ThroughputFigure, 'accounted'>;
 
+/** Records may be written in batches, a moment after the answer: counted too early they would seem lost, or one too many. */
+const settleMs = 1000;
+
 /** Medians over the rounds; `errors` is their sum. */
 export async function throughput(bench: Bench, running: readonly RunningPeer[]): Promise<ThroughputFigure[]> {
   const figures: ThroughputFigure[] = [];
@@ -32,6 +35,7 @@ export async function throughput(bench: Bench, running: readonly RunningPeer[]):
     await bench.upstream.run(mode);
     const samples = new Map(running.map((peer) => [peer, [] as Sample[]]));
     const forwarded = new Map(running.map((peer) => [peer, 0]));
+    await sleep(settleMs);
     const recordedBefore = new Map(running.map((peer) => [peer, peer.records?.()]));
     const take = async (peer: RunningPeer): Promise<Sample> => {
       const before = await bench.upstream.run(mode);
@@ -46,8 +50,7 @@ export async function throughput(bench: Bench, running: readonly RunningPeer[]):
       bench.say(`throughput, ${body} body, round ${round} of ${bench.plan.throughput.rounds}`);
       for (const [peer, taken] of rotated([...samples], round - 1)) taken.push(await take(peer));
     }
-    // Records may be written in batches a moment later.
-    await sleep(1000);
+    await sleep(settleMs);
     for (const [peer, taken] of samples) {
       const written = recordedBefore.get(peer);
       figures.push({
