@@ -2,7 +2,7 @@
 // for, the list price of the model the client asked for, the unknown tier. A model nobody priced is never free.
 import type { PriceOverride } from '#shared/bundle/bundle.ts';
 import { listPrice, overridePrice, type PriceCatalog, type PriceRow } from './prices.ts';
-import { canonicalModel, type ModelCatalog } from './spelling.ts';
+import { modelKey, type ModelCatalog } from './spelling.ts';
 
 export interface Catalog {
   readonly models: ModelCatalog;
@@ -64,9 +64,4 @@ export function resolvePrice(question: PriceQuestion, catalog: Catalog, at: Date
   const mapped = listPrice(asked, at, catalog.prices);
   if (mapped) return { priced: 'mapped', price: mapped };
   return { priced: 'unknown', price: catalog.prices.unknown };
-}
-
-/** One key for every spelling of a known model; names outside the catalog compare without regard to case. */
-function modelKey(name: string, models: ModelCatalog): string {
-  return canonicalModel(name, models)?.id ?? name.toLowerCase();
 }

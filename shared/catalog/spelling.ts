@@ -56,6 +56,11 @@ export function canonicalModel(name: string, catalog: ModelCatalog): CanonicalMo
   return catalog.bySpelling.get(name) ?? unwrap(name, catalog);
 }
 
+/** The one form in which a model name is compared: the id of a built-in model, else the name in lower case. */
+export function modelKey(name: string, catalog: ModelCatalog): string {
+  return canonicalModel(name, catalog)?.id ?? name.toLowerCase();
+}
+
 /** The uncommon spellings: peel one layer after the other, then look up what is left. */
 function unwrap(name: string, catalog: ModelCatalog): CanonicalModel | undefined {
   if (name.length > MAX_NAME || !PRINTABLE_ASCII.test(name)) return undefined;

@@ -4,12 +4,12 @@ import type { Kind } from '#shared/api/kinds.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import { BUNDLE_FORMAT } from '#shared/bundle/bundle.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
-import type { ModelCatalog } from '#shared/catalog/spelling.ts';
+import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { attach, type AttachmentContext, type ChildKind } from './attach.ts';
 import { customModels } from './custom-models.ts';
 import { gatewayConfig, isLoopbackGateway, judgeGateway } from './gateway.ts';
 import { compileKeys, reportLifetime } from './keys.ts';
-import { modelKey, patternReader, type ReadPattern } from './model-names.ts';
+import { patternReader, type ReadPattern } from './model-names.ts';
 import { compilePolicies } from './policies.ts';
 import { readSubjects, type Subject } from './subjects.ts';
 import type { CompiledGateway, CompileInput, CompileOutput } from './types.ts';
@@ -129,7 +129,7 @@ function attachAll<K extends ChildKind>(
 }
 
 function mappedModels(upstreams: readonly Subject<'Upstream'>[], catalog: ModelCatalog): Set<string> {
-  return new Set(upstreams.flatMap(({ resource }) => resource.spec.models.map(({ id }) => modelKey(catalog, id))));
+  return new Set(upstreams.flatMap(({ resource }) => resource.spec.models.map(({ id }) => modelKey(id, catalog))));
 }
 
 /**

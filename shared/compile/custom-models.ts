@@ -2,8 +2,7 @@
 import type { GatewaySpec } from '#shared/api/gateway.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { CustomModel } from '#shared/bundle/bundle.ts';
-import { canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
-import { modelKey } from './model-names.ts';
+import { modelKey, canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import type { Report } from './report.ts';
 import type { FieldIssue } from './types.ts';
 
@@ -18,12 +17,12 @@ export function entryIssues(entries: Entries, catalog: ModelCatalog): FieldIssue
   const seen = new Map<string, number>();
   for (const [index, { id, target }] of entries.entries()) {
     const path = ['spec', 'models', 'entries', index, 'id'];
-    const key = modelKey(catalog, id);
+    const key = modelKey(id, catalog);
     const first = seen.get(key);
     if (first !== undefined) issues.push(issue(path, `names the same model as entry ${first}; remove one of them`));
     else seen.set(key, index);
     const builtin = canonicalModel(id, catalog)?.id;
-    if (builtin !== undefined && builtin !== modelKey(catalog, target)) {
+    if (builtin !== undefined && builtin !== modelKey(target, catalog)) {
       issues.push(
         issue(path, `is a name of the built-in model ${builtin} and cannot stand for another; choose another id`),
       );
@@ -45,7 +44,7 @@ export function customModels(
   const models: CustomModel[] = [];
   for (const [index, { id, displayName, description, target }] of entries.entries()) {
     const at = ['spec', 'models', 'entries', index];
-    const key = modelKey(catalog, target);
+    const key = modelKey(target, catalog);
     if (!catalog.byId.has(key) && !mapped.has(key)) {
       const { message } = issue(
         [...at, 'target'],

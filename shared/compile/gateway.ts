@@ -3,12 +3,11 @@ import type { GatewaySpec } from '#shared/api/gateway.ts';
 import { isLoopbackHost } from '#shared/api/loopback.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { GatewayConfig } from '#shared/bundle/bundle.ts';
-import type { ModelCatalog } from '#shared/catalog/spelling.ts';
+import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { parseDuration } from '#shared/duration.ts';
 import { parseQuantity } from '#shared/quantity.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import { entryIssues } from './custom-models.ts';
-import { modelKey } from './model-names.ts';
 import { asSet } from './precedence.ts';
 import type { Report } from './report.ts';
 import type { Subject } from './subjects.ts';
@@ -117,6 +116,6 @@ function priceOverrides(
       );
       report.unresolved('RefNotFound', message);
     }
-    return { ...(key === undefined ? {} : { upstream: key }), model: modelKey(catalog, model), price };
+    return { ...(key === undefined ? {} : { upstream: key }), model: modelKey(model, catalog), price };
   });
 }

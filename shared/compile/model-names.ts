@@ -1,26 +1,6 @@
-// Model names in one spelling, and patterns over them.
-import { canonicalModel, spellingsOf, type ModelCatalog } from '#shared/catalog/spelling.ts';
-
-/** The one form in which a model name is compared: the id of a built-in model, else the name in lower case. */
-export function modelKey(catalog: ModelCatalog, name: string): string {
-  return canonicalModel(name, catalog)?.id ?? name.toLowerCase();
-}
-
-/**
- * Whether a name fits a pattern in which `*` stands for any characters. Both are compared as they are; bring them to lower
- * case first. Steps back to the last `*` only, so the time is bounded by the product of the lengths however hostile the pattern.
- */
-export function matchesPattern(pattern: string, name: string): boolean {
-  let [at, star, mark] = [0, -1, 0];
-  for (let index = 0; index < name.length;) {
-    if (pattern[at] === '*') [star, mark] = [at++, index];
-    else if (pattern[at] === name[index]) [at, index] = [at + 1, index + 1];
-    else if (star >= 0) [at, index] = [star + 1, ++mark];
-    else return false;
-  }
-  while (pattern[at] === '*') at++;
-  return at === pattern.length;
-}
+// Patterns over model names as manifests write them, and whether they mean anything here.
+import { matchesPattern } from '#shared/catalog/pattern.ts';
+import { modelKey, spellingsOf, type ModelCatalog } from '#shared/catalog/spelling.ts';
 
 /** A pattern as it is stored, and whether any model known here fits it. */
 export interface ReadPattern {
@@ -42,7 +22,7 @@ export function patternReader(catalog: ModelCatalog, known: ReadonlySet<string>)
         const text = pattern.toLowerCase();
         result = { text, known: names.some((name) => matchesPattern(text, name)) };
       } else {
-        const text = modelKey(catalog, pattern);
+        const text = modelKey(pattern, catalog);
         result = { text, known: known.has(text) };
       }
       read.set(pattern, result);

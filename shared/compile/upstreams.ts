@@ -3,10 +3,9 @@
 import { issue } from '#shared/api/parse.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import type { CredentialRef, UpstreamEntry } from '#shared/bundle/bundle.ts';
-import { canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
+import { modelKey, canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { parseDuration } from '#shared/duration.ts';
 import type { SecretText } from '#shared/secret-text.ts';
-import { modelKey } from './model-names.ts';
 import { readSecret } from './secret-value.ts';
 import type { Subject } from './subjects.ts';
 import type { CompileInput, FieldIssue } from './types.ts';
@@ -83,7 +82,7 @@ export function compileUpstream(
     priority: spec.priority,
     weight: spec.weight,
     models: spec.models.map(({ id, upstreamId, price }) => ({
-      id: modelKey(catalog, id),
+      id: modelKey(id, catalog),
       upstreamId: upstreamId ?? canonicalModel(id, catalog)?.id ?? id,
       ...(price === undefined ? {} : { price }),
     })),
@@ -103,7 +102,7 @@ function modelIssues(models: Subject<'Upstream'>['resource']['spec']['models'], 
   const issues: FieldIssue[] = [];
   const seen = new Map<string, number>();
   for (const [index, { id }] of models.entries()) {
-    const key = modelKey(catalog, id);
+    const key = modelKey(id, catalog);
     const first = seen.get(key);
     if (first === undefined) seen.set(key, index);
     else {
