@@ -16,7 +16,7 @@ const NINE = 0x39;
 const SHORT_STRING = 20;
 
 /** How far to go on byte by byte behind an escaped quote that came sooner than a native call pays for. */
-const MANY_QUOTES = 128;
+const MANY_QUOTES = 64;
 
 /**
  * Steps over the rest of a string.

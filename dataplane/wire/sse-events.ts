@@ -85,6 +85,15 @@ export class SseReader {
     return bomWhole && this.#line === FIELD_NAME && this.#carried === 0 && !this.#hasFields;
   }
 
+  /**
+   * What to write before an event of our own that has to interrupt the one in progress. A line feed ends the line, or the event when
+   * its data is whole; the name and unfinished data of an event otherwise pass over to ours, since nothing written can take them back.
+   */
+  get breakOff(): '' | '\n' {
+    const betweenLines = this.#line === FIELD_NAME && this.#carried === 0;
+    return this.atBoundary || (betweenLines && this.#hasFields && !this.#hasData) ? '' : '\n';
+  }
+
   /** Bytes of model output in the deltas so far, as {@link deltaLength} counts them. */
   get outputChars(): number {
     return this.#outputChars;

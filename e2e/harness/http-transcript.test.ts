@@ -1,5 +1,5 @@
 // A transcript reader that lost or joined bytes would make the journeys' comparison of bytes worthless.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readMessages } from './http-transcript.ts';
 
@@ -7,7 +7,9 @@ const wire = (...parts: (string | Buffer)[]): Buffer => Buffer.concat(parts.map(
 
 test('requests one after the other, by Content-Length', () => {
   const [first, second] = readMessages(
-    wire('POST /a?b HTTP/1.1\r\nX-Odd: 1\r\nContent-Length: 3\r\n\r\nabcGET /c HTTP/1.1\r\nx-odd: 2\r\nX-ODD: 3\r\n\r\n'),
+    wire(
+      'POST /a?b HTTP/1.1\r\nX-Odd: 1\r\nContent-Length: 3\r\n\r\nabcGET /c HTTP/1.1\r\nx-odd: 2\r\nX-ODD: 3\r\n\r\n',
+    ),
   );
   expect(first).toMatchObject({ startLine: 'POST /a?b HTTP/1.1', complete: true, headers: { 'x-odd': '1' } });
   expect(first?.rawHeaders).toEqual(['X-Odd', '1', 'Content-Length', '3']);

@@ -11,6 +11,8 @@ export interface HttpMessage {
   readonly body: Buffer;
   /** False when the bytes end before the message does. */
   readonly complete: boolean;
+  /** Where it begins in the bytes of its direction. */
+  readonly offset: number;
 }
 
 const HEAD_END = '\r\n\r\n';
@@ -35,7 +37,7 @@ export function readMessages(bytes: Buffer, isBodiless: (index: number) => boole
     const { end, ...rest } = none
       ? { body: Buffer.alloc(0), complete: true, end: bodyStart }
       : readBody(bytes, bodyStart, head.headers, isResponse);
-    messages.push({ ...head, ...rest });
+    messages.push({ ...head, ...rest, offset: at });
     at = end;
   }
   return messages;

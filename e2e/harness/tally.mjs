@@ -9,7 +9,9 @@ for (const file of process.argv.slice(2)) {
     const results = JSON.parse(readFileSync(file, 'utf8'));
     passed += results.numPassedTests;
     failed += results.numFailedTests;
-    failed += results.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0).length;
+    failed += results.testResults.filter(
+      (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
+    ).length;
   } catch {
     console.log(`${file}: no results`);
     failed += 1;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { afterEach, expect, test } from 'vitest';
 import { startTap, type Tap } from './tap.ts';
 
@@ -37,6 +37,20 @@ test('forwards and remembers both directions', async () => {
   expect(second?.response).toMatchObject({ startLine: 'HTTP/1.1 201 Created', complete: true });
 });
 
+test('lists requests in the order in which they began, whatever connection they took', async () => {
+  await serve((incoming, response) => response.end(incoming.url));
+  const [one, two] = [new Agent(), new Agent()];
+  for (const [dispatcher, path] of [
+    [one, '/1'],
+    [two, '/2'],
+    [one, '/3'],
+    [two, '/4'],
+  ] as const)
+    await (await request(tap.url + path, { dispatcher })).body.dump();
+  expect(tap.exchanges().map(({ response }) => response?.body.toString())).toEqual(['/1', '/2', '/3', '/4']);
+  await Promise.all([one.close(), two.close()]);
+});
+
 test('a client that leaves is gone on the other side', async () => {
   const left = Promise.withResolvers<void>();
   await serve((_incoming, response) => {
@@ -62,7 +76,6 @@ test('listens on a Unix socket as well', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-tap-'));
   try {
     await serve((_incoming, response) => response.end('here'), join(folder, 'tap.sock'));
-    const { Agent } = await import('undici');
     const dispatcher = new Agent({ connect: { socketPath: join(folder, 'tap.sock') } });
     const answer = await request('http://any', { dispatcher });
     expect(await answer.body.text()).toBe('here');

@@ -13,13 +13,15 @@ export interface Exchange {
 export interface Tap {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** Exchanges so far: by connection in order of opening, then in order of requests. */
+  /** Exchanges so far, in the order in which their requests began, over all connections. */
   exchanges(): Exchange[];
   close(): Promise<void>;
 }
 
 interface Recording {
   readonly sent: Buffer[];
+  /** For each chunk sent its place among the chunks of all connections. */
+  readonly order: number[];
   readonly received: Buffer[];
 }
 
@@ -31,12 +33,17 @@ export async function startTap(target: string, socketPath?: string): Promise<Tap
   const { hostname, port } = new URL(target);
   const recordings: Recording[] = [];
   const sockets = new Set<Socket>();
+  let chunks = 0;
 
   const accept = (client: Socket): void => {
-    const recording: Recording = { sent: [], received: [] };
+    const recording: Recording = { sent: [], order: [], received: [] };
     recordings.push(recording);
+    const record = (chunk: Buffer): void => {
+      recording.sent.push(chunk);
+      recording.order.push(chunks++);
+    };
     const server = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
-    client.on('data', (chunk: Buffer) => recording.sent.push(chunk)).pipe(server);
+    client.on('data', record).pipe(server);
     server.on('data', (chunk: Buffer) => recording.received.push(chunk)).pipe(client);
     join(client, server);
     join(server, client);
@@ -48,7 +55,11 @@ export async function startTap(target: string, socketPath?: string): Promise<Tap
 
   return {
     url: `http://127.0.0.1:${address.port}`,
-    exchanges: () => recordings.flatMap(exchangesOf),
+    exchanges: () =>
+      recordings
+        .flatMap(exchangesOf)
+        .sort((a, b) => a.order - b.order)
+        .map(({ exchange }) => exchange),
     close: async () => {
       const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
       for (const socket of sockets) socket.destroy();
@@ -71,9 +82,18 @@ async function listen(accept: (client: Socket) => void, where: object): Promise<
   return server;
 }
 
-function exchangesOf({ sent, received }: Recording): Exchange[] {
+function exchangesOf({ sent, order, received }: Recording): { order: number; exchange: Exchange }[] {
   const requests = readMessages(Buffer.concat(sent));
   const isHead = (index: number): boolean => requests[index]?.startLine.startsWith('HEAD ') === true;
   const responses = readMessages(Buffer.concat(received), isHead);
-  return requests.map((request, index) => ({ request, response: responses[index] }));
+  return requests.map((request, index) => ({
+    order: order[chunkAt(sent, request.offset)]!,
+    exchange: { request, response: responses[index] },
+  }));
+}
+
+/** Index of the chunk that holds a byte. */
+function chunkAt(chunks: readonly Buffer[], offset: number): number {
+  let end = 0;
+  return chunks.findIndex((chunk) => (end += chunk.length) > offset);
 }
