@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { isLoopbackHost } from '#shared/api/loopback.ts';
 import type { Settings, Snapshot, SnapshotHolder } from './config/snapshot.ts';
 import type { AuditSink } from './meter/audit.ts';
+import { refuse } from './errors.ts';
 import { Recorder } from './meter/recorder.ts';
 import { Breakers } from './route/breaker.ts';
 import type { Exchange } from './route/exchange.ts';
@@ -14,7 +15,9 @@ import type { RouteContext } from './route/forwarder.ts';
 import { Pools, type PoolOptions } from './route/pools.ts';
 import { Slots } from './route/slots.ts';
 import { Sweeper } from './route/sweeper.ts';
+import { answerError } from './server/answer.ts';
 import { buildApp } from './server/app.ts';
+import type { Call } from './server/call.ts';
 import { Metrics } from './telemetry/metrics.ts';
 
 export interface DataPlaneOptions {
@@ -40,10 +43,11 @@ const DRAIN_POLL_MS = 50;
 export function createDataPlane({ holder, audit, log, version, environmentProxy }: DataPlaneOptions): DataPlane {
   const now = (): number => performance.now();
   const sweeper = new Sweeper<Exchange>(now);
-  const slots = new Slots();
-  const breakers = new Breakers(now);
   const first = holder.current!.settings;
+  const slots = new Slots(first.gateway.listen.limits.maxConcurrentUpstream);
+  const breakers = new Breakers(now);
   const pools = new Pools(poolOptions(first, environmentProxy));
+  const open = new Set<Call>();
   let draining = false;
 
   const notReady = (): string | undefined => {
@@ -76,6 +80,7 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
     holder,
     route,
     recorder,
+    open,
     probes: { version, notReady },
     log,
     newId: randomUUID,
@@ -86,12 +91,14 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
   });
   const metricsServer = serveMetrics(metrics);
 
+  log.level = first.gateway.logLevel;
   holder.onSwap((next) => {
-    log.level = next.settings.gateway.logLevel;
-    const { upstreams } = next.settings;
+    const { upstreams, gateway } = next.settings;
+    log.level = gateway.logLevel;
+    slots.resize(gateway.listen.limits.maxConcurrentUpstream);
     pools.configure(poolOptions(next.settings, environmentProxy), new Set(upstreams.map(({ origin }) => origin)));
     breakers.keep(new Set(upstreams.map(({ key }) => key)));
-    if (next.settings.gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next);
+    if (gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next);
   });
 
   return {
@@ -109,11 +116,14 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
       const limit = holder.current?.settings.gateway.listen.timeouts.drain ?? 0;
       const until = now() + limit;
       const closed = app.close();
-      while (sweeper.size > 0 && now() < until) {
+      while (open.size > 0 && now() < until) {
         await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
         app.server.closeIdleConnections();
       }
+      // First the queue, so that no place that becomes free now is given to anybody.
+      slots.dismiss(refuse.draining());
       for (const exchange of [...sweeper.all()]) exchange.cut('drained');
+      for (const call of [...open]) if (!call.response.headersSent) answerError(call, refuse.draining());
       app.server.closeIdleConnections();
       setTimeout(() => app.server.closeAllConnections(), 1_000).unref();
       await closed;

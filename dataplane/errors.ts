@@ -64,9 +64,9 @@ export class GatewayError extends Error {
   }
 }
 
-/** Statuses a client may sensibly send again; everything else is permanent until somebody changes something. */
-function isRetryable(status: number): boolean {
-  return status === 408 || status === 429 || (status >= 500 && status !== 501);
+/** Statuses a client may sensibly send again, as SDKs see it; everything else is permanent until somebody changes something. */
+export function isRetryable(status: number): boolean {
+  return status === 408 || status === 409 || status === 429 || (status >= 500 && status !== 501);
 }
 
 /** The Anthropic error envelope, with the request id where the reference places it. */
@@ -75,13 +75,15 @@ export function envelope(type: ErrorType, message: string, requestId: string): s
 }
 
 export const refuse = {
-  badRequest: (reason: string, message: string): GatewayError => new GatewayError({ reason, status: 400, message }),
-  unauthenticated: (reason: string, message: string): GatewayError =>
-    new GatewayError({ reason, status: 401, message, retry: false }),
+  badRequest: (reason: string, message: string, rule?: string): GatewayError =>
+    new GatewayError({ reason, status: 400, message, ...(rule === undefined ? {} : { rule }) }),
+  unauthenticated: (reason: string, message: string, rule?: string): GatewayError =>
+    new GatewayError({ reason, status: 401, message, retry: false, ...(rule === undefined ? {} : { rule }) }),
   forbidden: (reason: string, message: string, rule?: string): GatewayError =>
     new GatewayError({ reason, status: 403, message, ...(rule === undefined ? {} : { rule }) }),
   notFound: (reason: string, message: string): GatewayError => new GatewayError({ reason, status: 404, message }),
   tooLarge: (message: string): GatewayError => new GatewayError({ reason: 'body_too_large', status: 413, message }),
   overloaded: (reason: string, message: string): GatewayError =>
     new GatewayError({ reason, status: 529, message, retryAfterSeconds: 1 }),
+  draining: (): GatewayError => refuse.overloaded('draining', 'the gateway is shutting down: try again'),
 };

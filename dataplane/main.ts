@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { check } from './cli/check.ts';
 import { startDemoUpstream } from './cli/demo-upstream.ts';
+import { environmentProxy } from './cli/environment-proxy.ts';
 import { isLoadThread, serveLoad } from './cli/load-worker.ts';
 import { run } from './cli/run.ts';
 import { UnusableConfigurationError } from './cli/unusable.ts';
@@ -22,7 +23,8 @@ const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Cod
 FILE is a YAML or JSON manifest, or a folder of them. \${VAR} in Secret values is taken from the environment.
 `;
 
-const MAX_BUFFERED_AUDIT_BYTES = 64 * 1024 * 1024;
+/** A write per record would cost more than the record: they leave together, at the latest after `periodicFlush` milliseconds. */
+const AUDIT_BATCH = { minLength: 8 * 1024, periodicFlush: 100, maxLength: 64 * 1024 * 1024 };
 /** A second signal ends the process at once. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
@@ -65,7 +67,7 @@ async function main(args: string[]): Promise<number | undefined> {
 
 async function serve(paths: string[], values: { state?: string; gateway?: string; demo: boolean }): Promise<void> {
   const { env } = process;
-  const audit = pino.destination({ fd: 1, sync: false, maxLength: MAX_BUFFERED_AUDIT_BYTES });
+  const audit = pino.destination({ fd: 1, sync: false, ...AUDIT_BATCH });
   // A reader of the audit stream that goes away must not take the gateway with it.
   audit.on('error', () => undefined);
   const demo = values.demo ? await startDemoUpstream() : undefined;
@@ -96,17 +98,6 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
       });
     });
   }
-}
-
-function environmentProxy(env: NodeJS.ProcessEnv) {
-  const httpsProxy = env['HTTPS_PROXY'] ?? env['https_proxy'];
-  const httpProxy = env['HTTP_PROXY'] ?? env['http_proxy'];
-  if (!httpsProxy && !httpProxy) return undefined;
-  return {
-    ...(httpProxy ? { httpProxy } : {}),
-    ...(httpsProxy ? { httpsProxy } : {}),
-    noProxy: env['NO_PROXY'] ?? env['no_proxy'] ?? '',
-  };
 }
 
 class UsageError extends Error {}

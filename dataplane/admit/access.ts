@@ -3,18 +3,24 @@
 // neither can grant more than the Gateway's own policies do.
 import type { GatewayConfig, KeyEntry, PolicyEntry, Scope } from '#shared/bundle/bundle.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
+import { isAllowed, isDenied } from './model-rule.ts';
 import type { ServedModel } from './models.ts';
 import { NetworkList } from './network.ts';
 import { PatternList } from './pattern.ts';
 
-/** One voice in a decision. Absent members have no opinion. */
-interface Layer {
-  /** What an audit record names when this layer refuses. */
+/** Something a policy said, with the policy that an audit record names when it refuses. */
+interface Said<T> {
   readonly rule: string;
-  readonly allow: PatternList | undefined;
-  readonly deny: PatternList;
-  readonly network: NetworkList | undefined;
-  readonly scopes: readonly Scope[] | undefined;
+  readonly value: T;
+}
+
+/** One voice in a decision, merged of the policies that win. Absent members have no opinion. */
+interface Layer {
+  readonly rule: string;
+  readonly allow: Said<PatternList> | undefined;
+  readonly deny: readonly Said<PatternList>[];
+  readonly network: Said<NetworkList> | undefined;
+  readonly scopes: Said<readonly Scope[]> | undefined;
   readonly denyMessage: string | undefined;
 }
 
@@ -24,32 +30,55 @@ export interface Denial {
   readonly denyMessage: string | undefined;
 }
 
+/** Where a model may be used. */
+export interface Reach {
+  /** Upstreams that serve the model and at which nobody denies it. */
+  readonly upstreams: readonly UpstreamTarget[];
+  /** Who denies the model, when that is why no upstream is left. */
+  readonly denial: Denial | undefined;
+}
+
 /** What one group of callers may do; shared by every key that matches the same policies. */
 export class Access {
+  /** The policy that governs. */
   readonly rule: string;
   readonly upstreams: readonly UpstreamTarget[];
+  /** The policy behind the choice of upstreams. */
+  readonly upstreamRule: string;
   readonly #layers: readonly Layer[];
-  readonly #modelDenials = new Map<string, Denial | undefined>();
+  readonly #reaches = new Map<string, Reach>();
 
-  constructor(layers: readonly Layer[], upstreams: readonly UpstreamTarget[]) {
+  constructor(layers: readonly Layer[], upstreams: readonly UpstreamTarget[], upstreamRule?: string) {
     this.rule = layers[0]?.rule ?? 'default';
     this.#layers = layers;
     this.upstreams = upstreams;
+    this.upstreamRule = upstreamRule ?? this.rule;
   }
 
   deniedNetwork(address: string): Denial | undefined {
-    return this.#layers.find(({ network }) => network !== undefined && !network.has(address));
+    return this.#denial(({ network }) => (network === undefined || network.value.has(address) ? undefined : network));
   }
 
   deniedScope(scope: Scope): Denial | undefined {
-    return this.#layers.find(({ scopes }) => scopes !== undefined && !scopes.includes(scope));
+    return this.#denial(({ scopes }) => (scopes === undefined || scopes.value.includes(scope) ? undefined : scopes));
   }
 
-  deniedModel(model: ServedModel): Denial | undefined {
-    if (this.#modelDenials.has(model.listedId)) return this.#modelDenials.get(model.listedId);
-    const denial = this.#layers.find((layer) => refusesModel(layer, model));
-    this.#modelDenials.set(model.listedId, denial);
-    return denial;
+  reach(model: ServedModel): Reach {
+    let reach = this.#reaches.get(model.listedId);
+    if (reach === undefined) {
+      const serving = this.upstreams.filter((upstream) => upstream.serves(model));
+      reach = narrow(serving, (upstream) => this.#denial((layer) => refusalOf(layer, model, upstream)));
+      this.#reaches.set(model.listedId, reach);
+    }
+    return reach;
+  }
+
+  #denial(refusal: (layer: Layer) => Said<unknown> | undefined): Denial | undefined {
+    for (const layer of this.#layers) {
+      const said = refusal(layer);
+      if (said !== undefined) return { rule: said.rule, denyMessage: layer.denyMessage };
+    }
+    return undefined;
   }
 
   /** The sentence of the policy team, for refusals that no single layer decides. */
@@ -58,8 +87,21 @@ export class Access {
   }
 }
 
-function refusesModel({ allow, deny }: Layer, { names }: ServedModel): boolean {
-  return deny.match(names) !== undefined || (allow !== undefined && allow.match(names) === undefined);
+/**
+ * The upstreams at which nobody refuses.
+ * @param refuser who refuses at an upstream, or, with none at hand, by the name alone
+ */
+export function narrow(
+  upstreams: readonly UpstreamTarget[],
+  refuser: (upstream: string | undefined) => Denial | undefined,
+): Reach {
+  const left = upstreams.filter(({ key }) => refuser(key) === undefined);
+  return { upstreams: left, denial: left.length > 0 ? undefined : refuser(upstreams[0]?.key) };
+}
+
+function refusalOf({ allow, deny }: Layer, model: ServedModel, upstream: string | undefined) {
+  const denied = deny.find(({ value }) => isDenied(value, model, upstream));
+  return denied ?? (allow === undefined || isAllowed(allow.value, model, upstream) ? undefined : allow);
 }
 
 /** What the key itself narrows, compiled once per key and configuration. */
@@ -122,40 +164,43 @@ export class AccessBook {
   }
 
   #build(own: readonly PolicyEntry[], tenant: readonly PolicyEntry[]): Access | undefined {
-    const layers: Layer[] = [];
-    const ownNamespace = this.#upstreams.filter(({ entry }) => entry.namespace === this.#gateway.namespace);
-    let upstreams: readonly UpstreamTarget[] = ownNamespace;
-    if (own.length > 0) {
-      layers.push(layerOf(own));
-      const named = own.find((policy) => policy.upstreams !== undefined)?.upstreams;
-      if (named !== undefined) upstreams = this.#upstreams.filter(({ key }) => named.includes(key));
-    } else if (this.#gateway.defaultAccess === 'Deny') {
-      return undefined;
-    }
-    if (tenant.length > 0) {
-      layers.push(layerOf(tenant));
-      const named = tenant.find((policy) => policy.upstreams !== undefined)?.upstreams;
-      if (named !== undefined) upstreams = upstreams.filter(({ key }) => named.includes(key));
-    }
-    return new Access(layers, upstreams);
+    if (own.length === 0 && this.#gateway.defaultAccess === 'Deny') return undefined;
+    const ownChoice = said(own, ({ upstreams }) => upstreams);
+    const tenantChoice = said(tenant, ({ upstreams }) => upstreams);
+    const granted = this.#upstreams.filter(({ key, entry }) =>
+      ownChoice === undefined ? entry.namespace === this.#gateway.namespace : ownChoice.value.includes(key),
+    );
+    const upstreams =
+      tenantChoice === undefined ? granted : granted.filter(({ key }) => tenantChoice.value.includes(key));
+    const layers = [own, tenant].filter((policies) => policies.length > 0).map(layerOf);
+    const decisive = granted.length > 0 ? (tenantChoice ?? ownChoice) : ownChoice;
+    return new Access(layers, upstreams, decisive?.rule);
   }
 }
 
 /** The first specific match and the first `everyone`, in the order in which they override each other. */
 function winners(policies: readonly PolicyEntry[], key: KeyEntry, gatewayNamespace: string): PolicyEntry[] {
-  const specific = policies.find(({ match }) => !match.everyone && matches(match, key, gatewayNamespace));
+  const specific = policies.find((policy) => !policy.match.everyone && matches(policy, key, gatewayNamespace));
   const everyone = policies.find(({ match }) => match.everyone);
   return [specific, everyone].filter((policy) => policy !== undefined);
 }
 
-function matches(match: PolicyEntry['match'], key: KeyEntry, gatewayNamespace: string): boolean {
+function matches({ match, namespace }: PolicyEntry, key: KeyEntry, gatewayNamespace: string): boolean {
   const { type, name } = key.owner;
   // Owner names of other namespaces are qualified; their e-mail domain was written by somebody who need not own it.
-  const domain = type === 'User' && key.namespace === gatewayNamespace ? name.split('@')[1]?.toLowerCase() : undefined;
+  const domain = type === 'User' && key.namespace === gatewayNamespace ? domainOf(name) : undefined;
   if (match.groups !== undefined && !(type === 'Team' && match.groups.includes(name))) return false;
   if (match.users !== undefined && !(type === 'User' && includesName(match.users, name))) return false;
   if (match.emailDomains !== undefined && !(domain !== undefined && match.emailDomains.includes(domain))) return false;
-  return Object.entries(match.keyLabels ?? {}).every(([label, value]) => key.labels[label] === value);
+  if (match.keyLabels === undefined) return true;
+  // Likewise labels: a tenant must not get into a policy of the platform team by labelling its own key.
+  if (key.namespace !== namespace) return false;
+  return Object.entries(match.keyLabels).every(([label, value]) => key.labels[label] === value);
+}
+
+function domainOf(address: string): string | undefined {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
 }
 
 /** E-mail addresses are compared without case, as the people who write them do. */
@@ -167,14 +212,24 @@ function includesName(names: readonly string[], name: string): boolean {
 
 /** Merges winner over base: the first opinion counts, deny lists unite. */
 function layerOf(policies: readonly PolicyEntry[]): Layer {
-  const allow = policies.find(({ models }) => models.allow !== undefined)?.models.allow;
-  const network = policies.find((policy) => policy.network !== undefined)?.network;
   return {
     rule: policies[0]?.key ?? 'default',
-    allow: allow && new PatternList(allow),
-    deny: new PatternList(policies.flatMap(({ models }) => models.deny)),
-    network: network && new NetworkList(network),
-    scopes: policies.find(({ scopes }) => scopes !== undefined)?.scopes,
-    denyMessage: policies.find(({ denyMessage }) => denyMessage !== undefined)?.denyMessage,
+    allow: said(policies, ({ models }) => models.allow && new PatternList(models.allow)),
+    deny: policies.map(({ key, models }) => ({ rule: key, value: new PatternList(models.deny) })),
+    network: said(policies, ({ network }) => network && new NetworkList(network)),
+    scopes: said(policies, ({ scopes }) => scopes),
+    denyMessage: said(policies, ({ denyMessage }) => denyMessage)?.value,
   };
+}
+
+/** The first policy with an opinion. */
+function said<T>(
+  policies: readonly PolicyEntry[],
+  opinion: (policy: PolicyEntry) => T | undefined,
+): Said<T> | undefined {
+  for (const policy of policies) {
+    const value = opinion(policy);
+    if (value !== undefined) return { rule: policy.key, value };
+  }
+  return undefined;
 }

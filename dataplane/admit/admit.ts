@@ -6,7 +6,8 @@ import { refuse } from '../errors.ts';
 import { checkState } from '../identify/identify.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
-import type { Access, Denial } from './access.ts';
+import { narrow, type Access, type Denial, type Reach } from './access.ts';
+import { isAllowed } from './model-rule.ts';
 import type { ServedModel } from './models.ts';
 
 /** What may happen now: one model, and the upstreams that may and can serve it. */
@@ -33,17 +34,18 @@ export function admitCaller(
   if (access === undefined) {
     throw refuse.forbidden('no_policy', 'no policy of this gateway covers this key: ask your platform team', key.key);
   }
-  const limits = settings.access.limitsOf(key);
-  if (limits.network !== undefined && !limits.network.has(address)) {
-    throw refuse.forbidden('network', `this key may not be used from ${address}`, key.key);
+  const ofKey: Denial = { rule: key.key, denyMessage: access.denyMessage };
+  const { network } = settings.access.limitsOf(key);
+  if (network !== undefined && !network.has(address)) {
+    throw forbidden('network', `this key may not be used from ${address}`, ofKey);
   }
-  const network = access.deniedNetwork(address);
-  if (network !== undefined) throw forbidden('network', `access from ${address} is not allowed`, network);
-  if (!key.scopes.includes(scope)) throw refuse.forbidden('scope', `this key lacks the scope ${scope}`, key.key);
+  const elsewhere = access.deniedNetwork(address);
+  if (elsewhere !== undefined) throw forbidden('network', `access from ${address} is not allowed`, elsewhere);
+  if (!key.scopes.includes(scope)) throw forbidden('scope', `this key lacks the scope ${scope}`, ofKey);
   const scoped = access.deniedScope(scope);
   if (scoped !== undefined) throw forbidden('scope', `your policy does not grant the scope ${scope}`, scoped);
   if (endpoint !== undefined && key.endpoints !== undefined && !key.endpoints.includes(endpoint)) {
-    throw refuse.forbidden('endpoint', `this key may not use the endpoint ${endpoint}`, key.key);
+    throw forbidden('endpoint', `this key may not use the endpoint ${endpoint}`, ofKey);
   }
   return access;
 }
@@ -68,45 +70,41 @@ export function admitModel(
       `model ${printable(name)} is not known to this gateway: GET /v1/models lists what you may use`,
     );
   }
-  const keyModels = settings.access.limitsOf(principal.key).models;
-  const denial: Denial | undefined =
-    access.deniedModel(model) ??
-    (keyModels !== undefined && keyModels.match(model.names) === undefined
-      ? { rule: principal.key.key, denyMessage: access.denyMessage }
-      : undefined);
+  const { upstreams, denial } = reachOf(settings, principal, access, model);
   if (denial !== undefined) {
-    const error = refuse.badRequest(
-      'denied_model',
-      withAdvice(`model ${printable(name)} is not allowed for you`, denial),
-    );
-    throw Object.assign(error, { rule: denial.rule });
+    const message = withAdvice(`model ${printable(name)} is not allowed for you`, denial);
+    throw refuse.badRequest('denied_model', message, denial.rule);
   }
+  const ofPolicy: Denial = { rule: access.upstreamRule, denyMessage: access.denyMessage };
   if (access.upstreams.length === 0) {
-    throw refuse.forbidden(
-      'no_upstream',
-      withAdvice('no upstream of this gateway is granted to you', {
-        rule: access.rule,
-        denyMessage: access.denyMessage,
-      }),
-      access.rule,
-    );
+    throw forbidden('no_upstream', 'no upstream of this gateway is granted to you', ofPolicy);
   }
-  const serving = access.upstreams.filter((upstream) => upstream.serves(model));
-  if (serving.length === 0) {
-    throw refuse.badRequest('unrouted_model', `model ${printable(name)} is served by no upstream you may use`);
+  if (upstreams.length === 0) {
+    const message = `model ${printable(name)} is served by no upstream you may use`;
+    throw refuse.badRequest('unrouted_model', withAdvice(message, ofPolicy), ofPolicy.rule);
   }
-  const candidates = counting ? serving.filter(({ entry }) => entry.countTokens) : serving;
+  const candidates = counting ? upstreams.filter(({ entry }) => entry.countTokens) : upstreams;
   if (candidates.length === 0)
     throw refuse.notFound('count_unavailable', 'token counting is not available for this model');
   return { access, model, candidates };
+}
+
+/** Where the policies and the key itself let a caller use a model. */
+export function reachOf(settings: Settings, principal: Principal, access: Access, model: ServedModel): Reach {
+  const reach = access.reach(model);
+  const { models } = settings.access.limitsOf(principal.key);
+  if (models === undefined || reach.denial !== undefined) return reach;
+  const denial = { rule: principal.key.key, denyMessage: access.denyMessage };
+  return narrow(reach.upstreams, (upstream) => (isAllowed(models, model, upstream) ? undefined : denial));
 }
 
 function forbidden(reason: string, message: string, denial: Denial) {
   return refuse.forbidden(reason, withAdvice(message, denial), denial.rule);
 }
 
+/** What, and whom to ask. */
 function withAdvice(message: string, { denyMessage }: Denial): string {
-  return denyMessage === undefined ? message : `${message}. ${denyMessage}`;
+  return denyMessage === undefined ? `${message}: ask your platform team` : `${message}. ${denyMessage}`;
 }
 
 /** Model names come from outside: shown shortened and without control characters. */

@@ -4,6 +4,14 @@ import type { CustomModel, UpstreamEntry } from '#shared/bundle/bundle.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
 import { canonicalModel, spellingsOf } from '#shared/catalog/spelling.ts';
 
+/** What an upstream calls a model. */
+export interface Behind {
+  /** In lower case; every spelling where the catalog knows the model. */
+  readonly names: readonly string[];
+  /** The catalog knows it, so it is another model and not just another name. */
+  readonly known: boolean;
+}
+
 export interface ServedModel {
   /** Id under which the model is routed, priced and reported: canonical, or the id of a custom model. */
   readonly id: string;
@@ -12,8 +20,10 @@ export interface ServedModel {
   readonly displayName: string;
   readonly description: string | undefined;
   readonly maxInputTokens: number | undefined;
-  /** Every name a rule may use for it, in lower case. */
+  /** Every name of its own that a rule may use for it, in lower case. */
   readonly names: readonly string[];
+  /** By upstream key: what the upstream serves under this id, where that is another model or a name of its own. */
+  readonly behind: ReadonlyMap<string, Behind>;
   /** In the built-in catalog, so every upstream serves it under its own spelling. */
   readonly builtin: boolean;
   /** Spellings that the Anthropic API itself accepts: a body naming one of them is forwarded as received. */
@@ -22,6 +32,10 @@ export interface ServedModel {
 
 /** Names resolved before are remembered; a caller who sends ever new ones only empties the memory. */
 const MEMORY = 4096;
+const LONG_CONTEXT = '[1m]';
+/** As long as a name in a Gateway or Upstream may be, and `[1m]`. A longer one is nothing's name and is not remembered. */
+const MAX_NAME = 256 + LONG_CONTEXT.length;
+const NOTHING_BEHIND: ReadonlyMap<string, Behind> = new Map();
 
 export class ModelTable {
   readonly #served = new Map<string, ServedModel>();
@@ -32,8 +46,8 @@ export class ModelTable {
 
   constructor(builtin: boolean, entries: readonly CustomModel[], upstreams: readonly UpstreamEntry[]) {
     const mapped = mappedModels(upstreams);
-    if (builtin) for (const { id } of this.#catalog.models) this.#serve(id, mapped.get(id) ?? []);
-    for (const [id, targets] of mapped) if (!this.#served.has(id)) this.#serve(id, targets);
+    if (builtin) for (const { id } of this.#catalog.models) this.#serve(id, mapped.get(id));
+    for (const [id, upstreamIds] of mapped) if (!this.#served.has(id)) this.#serve(id, upstreamIds);
     for (const entry of entries) this.#alias(entry);
     this.#listed.push(...this.#aliases.values(), ...this.#served.values());
   }
@@ -43,6 +57,7 @@ export class ModelTable {
    * @returns undefined for a model nothing here serves
    */
   resolve(name: string): ServedModel | undefined {
+    if (name.length > MAX_NAME) return undefined;
     if (this.#memory.has(name)) return this.#memory.get(name);
     const model = this.#lookUp(name);
     if (this.#memory.size >= MEMORY) this.#memory.clear();
@@ -57,35 +72,38 @@ export class ModelTable {
 
   #lookUp(name: string): ServedModel | undefined {
     const lower = name.toLowerCase();
-    const plain = lower.endsWith('[1m]') ? lower.slice(0, -'[1m]'.length) : lower;
-    const direct = this.#aliases.get(plain) ?? this.#served.get(plain);
+    const plain = lower.endsWith(LONG_CONTEXT) ? lower.slice(0, -LONG_CONTEXT.length) : lower;
+    const direct = this.#aliases.get(lower) ?? this.#aliases.get(plain) ?? this.#served.get(plain);
     if (direct !== undefined) return direct;
     const canonical = canonicalModel(name, this.#catalog);
     return canonical === undefined ? undefined : this.#served.get(canonical.id);
   }
 
-  #serve(id: string, upstreamIds: readonly string[]): void {
+  #serve(id: string, upstreamIds?: ReadonlyMap<string, string>): void {
     const known = this.#catalog.byId.get(id);
-    const names = new Set([
-      id.toLowerCase(),
-      ...(known === undefined ? [] : lowerCase(spellingsOf(id, this.#catalog))),
-    ]);
-    // A custom model is also what its upstreams call it: a rule against Opus holds for a private name of Opus.
-    for (const upstreamId of upstreamIds) {
-      const target = canonicalModel(upstreamId, this.#catalog);
-      for (const name of target === undefined ? [upstreamId] : spellingsOf(target.id, this.#catalog))
-        names.add(name.toLowerCase());
-    }
     this.#served.set(id, {
       id,
       listedId: id,
       displayName: known?.displayName ?? id,
       description: undefined,
       maxInputTokens: known?.maxInputTokens,
-      names: [...names],
+      names: [...new Set([id, ...spellingsOf(id, this.#catalog)].map((name) => name.toLowerCase()))],
+      behind: upstreamIds === undefined ? NOTHING_BEHIND : this.#behind(id, upstreamIds),
       builtin: known !== undefined,
       native: new Set(known === undefined ? [id] : [known.id, ...known.aliases]),
     });
+  }
+
+  /** A custom model is also what its upstreams call it: a rule against Opus holds for a private name of Opus. */
+  #behind(id: string, upstreamIds: ReadonlyMap<string, string>): Map<string, Behind> {
+    const behind = new Map<string, Behind>();
+    for (const [upstream, upstreamId] of upstreamIds) {
+      const target = canonicalModel(upstreamId, this.#catalog)?.id;
+      if (target === id) continue;
+      const names = target === undefined ? [upstreamId] : spellingsOf(target, this.#catalog);
+      behind.set(upstream, { names: names.map((name) => name.toLowerCase()), known: target !== undefined });
+    }
+    return behind;
   }
 
   #alias(entry: CustomModel): void {
@@ -101,22 +119,18 @@ export class ModelTable {
 
   /** With the built-in catalog off, a target is served only under the names given to it. */
   #serveHidden(id: string): ServedModel {
-    this.#serve(id, []);
+    this.#serve(id);
     const model = this.#served.get(id)!;
     this.#served.delete(id);
     return model;
   }
 }
 
-/** Ids that upstreams map, each with what the upstreams call it. */
-function mappedModels(upstreams: readonly UpstreamEntry[]): Map<string, string[]> {
-  const mapped = new Map<string, string[]>();
-  for (const { models } of upstreams) {
-    for (const { id, upstreamId } of models) mapped.set(id, [...(mapped.get(id) ?? []), upstreamId]);
+/** Ids that upstreams map, each with what every upstream calls it. */
+function mappedModels(upstreams: readonly UpstreamEntry[]): Map<string, Map<string, string>> {
+  const mapped = new Map<string, Map<string, string>>();
+  for (const { key, models } of upstreams) {
+    for (const { id, upstreamId } of models) mapped.set(id, (mapped.get(id) ?? new Map()).set(key, upstreamId));
   }
   return mapped;
-}
-
-function lowerCase(names: readonly string[]): string[] {
-  return names.map((name) => name.toLowerCase());
 }

@@ -2,11 +2,11 @@
 import { BlockList, isIP } from 'node:net';
 import type { IncomingMessage } from 'node:http';
 
-const MAPPED = '::ffff:';
+const MAPPED = /^::ffff:(?=[0-9]+[.])/i;
 
 /** `::ffff:10.1.2.3`, as dual-stack sockets report IPv4, becomes `10.1.2.3`. */
 export function plainAddress(address: string): string {
-  return address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address;
+  return address.replace(MAPPED, '');
 }
 
 /** A list of networks in CIDR form. */

@@ -5,7 +5,7 @@ import type { Fault } from '#shared/api/documents.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { loadFiles, type LoadedFiles } from './load.ts';
 import { mintKeys, type MintedKey } from './mint.ts';
-import type { StateFolder } from './state.ts';
+import type { KeyState, StateFolder } from './state.ts';
 
 export interface CompiledFiles {
   readonly revision: string;
@@ -75,14 +75,18 @@ export function identity({ kind, metadata }: RawObject): string {
 /** Gives what must outlive this process to the state folder. Call it only for a configuration that went into force. */
 export function remember({ gateways, objects }: CompiledFiles, state: StateFolder): void {
   state.forgetObjects(new Set(objects.map(identity)));
-  const virtualKeys = new Set(
-    objects.filter(({ kind }) => kind === 'VirtualKey').map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  const virtualKeys = objects.filter(({ kind }) => kind === 'VirtualKey');
+  const names = new Set(virtualKeys.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
+  // Revoked together with its Secret, a key has no value to compile; it is buried all the same.
+  const revoked = virtualKeys.filter(
+    ({ spec }) => (spec as { state?: unknown } | null | undefined)?.state === 'Revoked',
   );
   for (const [gateway, { keys }] of gateways) {
-    const live = new Map(
-      keys.map(({ key, hash, state: keyState }) => [key, { hash, revoked: keyState === 'Revoked' }]),
+    const states = new Map<string, KeyState>(
+      revoked.map(({ metadata }) => [`${metadata.namespace}/${metadata.name}`, { hash: undefined, revoked: true }]),
     );
-    state.recordKeys(gateway, live, virtualKeys);
+    for (const { key, hash, state: keyState } of keys) states.set(key, { hash, revoked: keyState === 'Revoked' });
+    state.recordKeys(gateway, states, names);
   }
   state.save();
 }

@@ -84,7 +84,13 @@ function load({ paths, stateFolder, gateway, environment }: LoadRequest, now: ()
     throw new UnusableConfigurationError(`${placedFaults(compiled).length} faults\n\n${tableText(compiled)}`);
   }
   const { bundle, credentials, keys } = chosen(compiled, gateway);
-  remember(compiled, state);
+  const troubles = isTroubled(compiled) ? [tableText(compiled)] : [];
+  try {
+    remember(compiled, state);
+  } catch (error) {
+    // It takes force all the same: a full disk must not keep a revoked key alive.
+    troubles.push(`warning: ${(error as Error).message}: after a restart, deleted keys may come back`);
+  }
   return {
     revision: compiled.revision,
     bundle,
@@ -92,7 +98,7 @@ function load({ paths, stateFolder, gateway, environment }: LoadRequest, now: ()
     credentials: Object.fromEntries(Object.entries(credentials.values).map(([ref, value]) => [ref, value.reveal()])),
     shards: cutShards(keys).map(({ sha256, json }) => ({ sha256, json: new Uint8Array(json) })),
     keyFiles: compiled.minted.map(({ file }) => file),
-    trouble: isTroubled(compiled) ? tableText(compiled) : undefined,
+    trouble: troubles.length > 0 ? troubles.join('\n\n') : undefined,
   };
 }
 

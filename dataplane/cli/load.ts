@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readDocuments, type Document, type Fault } from '#shared/api/documents.ts';
 import { GROUP, kindInfo } from '#shared/api/kinds.ts';
-import { parseObject } from '#shared/api/parse.ts';
+import { didYouMean, parseObject } from '#shared/api/parse.ts';
 import type { RawObject } from '#shared/compile/types.ts';
 import { SecretText } from '#shared/secret-text.ts';
 
@@ -26,6 +26,8 @@ export interface LoadedFiles {
 }
 
 const MANIFEST = /\.(ya?ml|json)$/;
+/** Blanks between, as `base64` breaks lines. */
+const BASE64 = /^(?:[A-Za-z0-9+/]\s*)*(?:=\s*){0,2}$/;
 
 /** The files behind the arguments: folders stand for the manifests in them, in order of name. @throws when a path does not exist */
 export function manifestFiles(paths: readonly string[]): string[] {
@@ -49,11 +51,12 @@ export function loadFiles(
   for (const file of manifestFiles(paths)) {
     const text = readFileSync(file, 'utf8');
     revision.update(text);
-    const { documents, faults } = readDocuments(text, file);
-    loader.faults.push(...faults);
-    for (const document of documents) loader.add(document);
+    const read = readDocuments(text, file);
+    loader.faults.push(...read.faults);
+    for (const document of read.documents) loader.add(document);
   }
-  return { revision: revision.digest('hex').slice(0, 12), ...loader };
+  const { objects, documents, secrets, namespaces, faults, notes } = loader;
+  return { revision: revision.digest('hex').slice(0, 12), objects, documents, secrets, namespaces, faults, notes };
 }
 
 class Loader {
@@ -90,18 +93,39 @@ class Loader {
   }
 
   #addSecret(document: Document): void {
-    const { metadata, stringData, data } = document.value as Record<string, Record<string, unknown> | undefined>;
+    const metadata = document.value['metadata'] as Record<string, unknown> | null | undefined;
     const key = `${text(metadata?.['namespace']) ?? DEFAULT_NAMESPACE}/${text(metadata?.['name']) ?? ''}`;
     if (!this.#isFirst(`Secret ${key}`, document)) return;
     const values = new Map<string, SecretText>();
-    for (const [name, value] of Object.entries(data ?? {})) {
-      values.set(name, new SecretText(Buffer.from(String(value), 'base64').toString()));
+    for (const [name, value] of this.#texts('data', document)) {
+      if (BASE64.test(value)) values.set(name, new SecretText(Buffer.from(value, 'base64').toString()));
+      else this.#fault(document, ['data', name], 'must be base64; clear text and ${VAR} belong in stringData');
     }
-    for (const [name, value] of Object.entries(stringData ?? {})) {
-      const clear = this.#substitute(String(value), document, name);
+    for (const [name, value] of this.#texts('stringData', document)) {
+      const clear = this.#substitute(value, document, name);
       if (clear !== undefined) values.set(name, new SecretText(clear));
     }
     this.secrets.set(key, values);
+  }
+
+  /** The members of `data` or `stringData`, as strict about types as an API server: a bare 0123 would lose its zero unseen. */
+  #texts(member: 'data' | 'stringData', document: Document): [name: string, value: string][] {
+    const values = document.value[member] ?? {};
+    if (typeof values !== 'object' || Array.isArray(values)) {
+      this.#fault(document, [member], 'must be an object of strings');
+      return [];
+    }
+    return Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
+      if (typeof value === 'string') return [[name, value]];
+      // A member without a value is as good as absent.
+      if (value !== null) this.#fault(document, [member, name], 'must be a string: put it in quotes');
+      return [];
+    });
+  }
+
+  /** Never says what the value is. */
+  #fault(document: Document, path: readonly string[], message: string): void {
+    this.faults.push({ ...document.locate(path), message: `${path.join('.')}: ${message}` });
   }
 
   #addNamespace({ value }: Document): void {
@@ -136,11 +160,15 @@ class Loader {
   }
 }
 
-/** A GitOps folder holds other people's kinds too; what names another group is theirs. */
+/**
+ * A GitOps folder holds other people's kinds too; what names another group is theirs. A group that is nearly ours is a typing error: to
+ * pass over it in silence would delete the object.
+ */
 function isForeign({ value: { apiVersion, kind } }: Document): boolean {
   if (typeof apiVersion !== 'string') return false;
   const slash = apiVersion.indexOf('/');
-  return slash < 0 ? apiVersion === 'v1' && kindInfo(String(kind)) === undefined : apiVersion.slice(0, slash) !== GROUP;
+  if (slash < 0) return apiVersion === 'v1' && kindInfo(String(kind)) === undefined;
+  return didYouMean(apiVersion.slice(0, slash), [GROUP]) === undefined;
 }
 
 function text(value: unknown): string | undefined {

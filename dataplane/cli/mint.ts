@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseSpec } from '#shared/api/parse.ts';
 import type { RawObject } from '#shared/compile/types.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { writePrivate } from './state.ts';
@@ -14,33 +15,44 @@ export interface MintedKey {
   readonly values: ReadonlyMap<string, SecretText>;
 }
 
+/** What a Gateway says about its keys. */
+interface Issuer {
+  readonly baseUrl: string;
+  readonly prefix: string;
+}
+
 /** 256 bits. */
 const KEY_BYTES = 32;
+/** A shell reads the file, and host names may hold `$(`. */
+const HARMLESS_URL = /^https?:\/\/[A-Za-z0-9._:[\]-]+$/;
 
 /**
  * The Secrets of all generated keys among the objects.
  * @param folder the state folder
  */
 export function mintKeys(objects: readonly RawObject[], folder: string): MintedKey[] {
-  const gateways = new Map(
-    objects.filter(({ kind }) => kind === 'Gateway').map((gateway) => [keyOf(gateway), gateway]),
+  const issuers = new Map(
+    objects.filter(({ kind }) => kind === 'Gateway').map((gateway) => [keyOf(gateway), issuerOf(gateway)]),
   );
   return objects.flatMap((object) => {
     const secretName = generatedSecret(object);
-    const gateway = gateways.get(gatewayOf(object));
-    if (secretName === undefined || gateway === undefined) return [];
-    return [mint(object.metadata.namespace, secretName, gateway, folder)];
+    const issuer = issuers.get(gatewayOf(object));
+    if (secretName === undefined || issuer === undefined) return [];
+    return [mint(object.metadata.namespace, secretName, issuer, folder)];
   });
 }
 
-function mint(namespace: string, secretName: string, gateway: RawObject, folder: string): MintedKey {
-  const spec = member(gateway.spec);
+/** Undefined for a Gateway with a fault: what a typing error says about prefixes must not be written for good. */
+function issuerOf({ spec }: RawObject): Issuer | undefined {
+  const parsed = parseSpec('Gateway', spec);
+  if (!parsed.ok) return undefined;
+  const baseUrl = parsed.value.publicUrl.replace(/\/$/, '');
+  return HARMLESS_URL.test(baseUrl) ? { baseUrl, prefix: parsed.value.virtualKeys.prefix } : undefined;
+}
+
+function mint(namespace: string, secretName: string, { baseUrl, prefix }: Issuer, folder: string): MintedKey {
   const file = join(folder, 'keys', namespace, `${secretName}.env`);
-  const baseUrl = String(spec['publicUrl']).replace(/\/$/, '');
-  const prefix = member(spec['virtualKeys'])['prefix'];
-  const token =
-    readToken(file) ??
-    `${typeof prefix === 'string' ? prefix : 'sk-pc-'}${randomBytes(KEY_BYTES).toString('base64url')}`;
+  const token = readToken(file) ?? `${prefix}${randomBytes(KEY_BYTES).toString('base64url')}`;
   const text = `ANTHROPIC_BASE_URL=${baseUrl}\nANTHROPIC_AUTH_TOKEN=${token}\n`;
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writePrivate(file, text);
   return { secret: `${namespace}/${secretName}`, file, values: new Map([['token', new SecretText(token)]]) };

@@ -48,7 +48,9 @@ export function placedFaults(compiled: CompiledFiles): Placed[] {
     const object = nameOf(status);
     return status.issues.map(({ path, message }) => ({ ...locate(object, path), object, message }));
   });
-  return [...files, ...objects].sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+  return [...files, ...objects].sort((a, b) =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+  );
 }
 
 /** Lines for a terminal. */

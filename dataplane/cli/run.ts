@@ -32,16 +32,23 @@ export interface Running {
 /** @throws {UnusableConfigurationError} when the first configuration cannot be served */
 export async function run(options: RunOptions): Promise<Running> {
   const holder = new SnapshotHolder();
-  const first = await load(options);
-  await apply(first, options, holder);
-  const plane = createDataPlane({ ...options, holder });
-  await plane.listen();
-  options.say(welcome(first, options));
-  const stopWatching = watchFiles(options.paths, () => reload(options, holder, plane));
+  const serving = Promise.withResolvers<DataPlane>();
+  const watcher = watchFiles(options.paths, async () => reload(options, holder, await serving.promise));
+  try {
+    const first = await load(options);
+    await apply(first, options, holder);
+    const plane = createDataPlane({ ...options, holder });
+    await plane.listen();
+    options.say(welcome(first, options));
+    serving.resolve(plane);
+  } catch (error) {
+    watcher.stop();
+    throw error;
+  }
   return {
     async stop() {
-      stopWatching();
-      await plane.drain();
+      watcher.stop();
+      await (await serving.promise).drain();
     },
   };
 }
@@ -68,7 +75,10 @@ async function reload(options: RunOptions, holder: SnapshotHolder, { metrics }: 
   try {
     const loaded = await load(options);
     const before = holder.current?.settings;
-    if (loaded.revision === before?.revision) return;
+    if (loaded.revision === before?.revision) {
+      options.say(`unchanged: revision ${loaded.revision} keeps serving`);
+      return;
+    }
     await apply(loaded, options, holder);
     metrics.reloaded('applied');
     options.say(`reloaded revision ${loaded.revision} in ${Math.round(performance.now() - started)} ms`);

@@ -3,19 +3,29 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { SecretText } from '#shared/secret-text.ts';
 import { UnusableConfigurationError } from './unusable.ts';
 
-interface Kept {
-  version: 1;
+const keptSchema = z.strictObject({
+  version: z.literal(1),
   /** Hex, 32 bytes. */
-  pepper: string;
+  pepper: z.string().regex(/^[0-9a-f]{64}$/),
   /** First seen, RFC 3339, by `Kind namespace/name`. */
-  created: Record<string, string>;
+  created: z.record(z.string(), z.string()),
   /** Hash of each live key, by Gateway and then by `namespace/name`: what is gone next time was deleted. */
-  live: Record<string, Record<string, string>>;
+  live: z.record(z.string(), z.record(z.string(), z.string())),
   /** Hashes that may never come back, by Gateway. */
-  tombstones: Record<string, string[]>;
+  tombstones: z.record(z.string(), z.array(z.string())),
+});
+
+type Kept = z.output<typeof keptSchema>;
+
+/** What became of a VirtualKey. */
+export interface KeyState {
+  /** Undefined when the value is not known any more, such as for a revoked key whose Secret is gone. */
+  readonly hash: string | undefined;
+  readonly revoked: boolean;
 }
 
 export class StateFolder {
@@ -24,13 +34,15 @@ export class StateFolder {
   readonly folder: string;
   #saved: string;
 
-  /** @throws when the folder cannot be made or its file cannot be read */
+  /** @throws {UnusableConfigurationError}, or a system error when the folder cannot be made or read */
   constructor(folder: string) {
     this.folder = folder;
     this.#file = join(folder, 'state.json');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#saved = existsSync(this.#file) ? readFileSync(this.#file, 'utf8') : '';
-    this.#kept = this.#saved === '' ? fresh() : parse(this.#saved, this.#file);
+    const exists = existsSync(this.#file);
+    this.#saved = exists ? readFileSync(this.#file, 'utf8') : '';
+    // An empty file is a broken one: a fresh pepper would end every key.
+    this.#kept = exists ? parse(this.#saved, this.#file) : fresh();
   }
 
   get pepper(): SecretText {
@@ -54,14 +66,10 @@ export class StateFolder {
 
   /**
    * Takes over the keys of a configuration in force. A key whose object is gone, and a key that was revoked, leaves a tombstone.
-   * @param keys hash and state by `namespace/name`
+   * @param keys by `namespace/name`
    * @param objects every VirtualKey that still exists, accepted or not: a typing error must not bury a key
    */
-  recordKeys(
-    gateway: string,
-    keys: ReadonlyMap<string, { hash: string; revoked: boolean }>,
-    objects: ReadonlySet<string>,
-  ): void {
+  recordKeys(gateway: string, keys: ReadonlyMap<string, KeyState>, objects: ReadonlySet<string>): void {
     const graves = new Set(this.#kept.tombstones[gateway]);
     const live = this.#kept.live[gateway] ?? {};
     const inUse = new Set([...keys.values()].map(({ hash }) => hash));
@@ -69,7 +77,8 @@ export class StateFolder {
       if (!objects.has(key) && !inUse.has(hash)) graves.add(hash);
       if (!objects.has(key)) delete live[key];
     }
-    for (const [key, { hash, revoked }] of keys) {
+    for (const [key, { hash = live[key], revoked }] of keys) {
+      if (hash === undefined) continue;
       live[key] = hash;
       if (revoked) graves.add(hash);
     }
@@ -100,13 +109,18 @@ function fresh(): Kept {
 }
 
 function parse(text: string, file: string): Kept {
-  try {
-    const kept = JSON.parse(text) as Kept;
-    if (kept.version === 1 && typeof kept.pepper === 'string') return kept;
-  } catch {
-    // Falls through: the same advice for both.
-  }
+  const parsed = keptSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
   throw new UnusableConfigurationError(
-    `${file} is not a state file of this version; move it away to start afresh (generated keys stay valid only with it)`,
+    `${file} is not a state file of this version. Restore it from a backup, or move it away to start afresh: ` +
+      'generated keys keep their values, but what was deleted or revoked is forgotten',
   );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

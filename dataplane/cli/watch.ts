@@ -3,24 +3,42 @@
 import { statSync } from 'node:fs';
 import { manifestFiles } from './load.ts';
 
-const LOOK_EVERY_MS = 200;
+const LOOK_EVERY_MS = 100;
+/** A file that is written in place is seen empty or cut short, and a key that is not there for a moment would be a deleted key. */
+const QUIET_LOOKS = 1;
+/** Somebody who never stops writing is not waited for. */
+const MAX_LOOKS = 5;
+
+export interface Watcher {
+  stop(): void;
+}
 
 /**
- * @param changed called after any change of content, name or number of files; never again before it has settled
- * @returns stops watching
+ * Call it before the files are read for the first time, so that no edit falls between.
+ * @param changed called after any change of content, name or number of files, once it was quiet for a look; never again before it has
+ * settled
  */
-export function watchFiles(paths: readonly string[], changed: () => Promise<void>): () => void {
-  let before = fingerprint(paths);
+export function watchFiles(paths: readonly string[], changed: () => Promise<void>): Watcher {
+  let loaded = fingerprint(paths);
+  let seen = loaded;
+  let quiet = 0;
+  let looks = 0;
   let busy = false;
   const timer = setInterval(() => {
     if (busy) return;
-    const after = fingerprint(paths);
-    if (after === before) return;
-    before = after;
+    const now = fingerprint(paths);
+    if (now === loaded && seen === loaded) return;
+    quiet = now === seen ? quiet + 1 : 0;
+    looks++;
+    seen = now;
+    if (quiet < QUIET_LOOKS && looks < MAX_LOOKS) return;
+    quiet = looks = 0;
+    if (now === loaded) return;
+    loaded = now;
     busy = true;
     void changed().finally(() => (busy = false));
   }, LOOK_EVERY_MS);
-  return () => clearInterval(timer);
+  return { stop: () => clearInterval(timer) };
 }
 
 /** Inode and times of every file; a file that is missing for the moment (between unlink and rename) counts as a change when it is back. */

@@ -28,6 +28,42 @@ export function presentedCredential(headers: IncomingHttpHeaders): Presented | u
   };
 }
 
+/** Every header in which people put a credential, whether or not the gateway takes it from there. */
+const PLACES = ['x-api-key', 'anthropic-api-key', 'authorization', 'proxy-authorization', 'api-key', 'x-goog-api-key'];
+
+/** Shorter values are no keys, and replacing them would garble whatever they happen to stand in. */
+const MIN_KEY_CHARS = 16;
+
+/** Every value that may be a credential, also those that did not count: none of them belongs upstream or in a log. */
+export function credentialsIn(headers: IncomingHttpHeaders): string[] {
+  const values: string[] = [];
+  for (const place of PLACES) {
+    const text = single(headers[place]);
+    if (text === undefined) continue;
+    const value = place.endsWith('authorization') ? text.slice(text.indexOf(' ') + 1).trim() : text;
+    if (value.length >= MIN_KEY_CHARS && !values.includes(value)) values.push(value);
+  }
+  return values;
+}
+
+/** Text that may quote the client, without the credentials it sent: people paste keys into model names and paths. */
+export function withoutCredentials(headers: IncomingHttpHeaders, text: string): string {
+  let plain = text;
+  for (const value of credentialsIn(headers)) {
+    if (plain.includes(value)) plain = plain.replaceAll(value, '[redacted]');
+  }
+  return plain;
+}
+
+/**
+ * The start of a value that has the shape of this Gateway's keys, for records of keys that are unknown here: deleted ones, say.
+ * Nothing of any other value, which may be a secret of another system.
+ */
+export function shownPrefix(value: string, keyPrefix: string): string | undefined {
+  const shaped = value.startsWith(keyPrefix) && value.length >= keyPrefix.length + MIN_KEY_CHARS;
+  return shaped ? value.slice(0, keyPrefix.length + 4) : undefined;
+}
+
 /** `Authorization: Bearer` with nothing behind it is what a broken apiKeyHelper produces: no credential at all. */
 function isScheme(text: string): boolean {
   return /^(bearer|apikey|basic)$/i.test(text);

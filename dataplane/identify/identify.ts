@@ -1,7 +1,8 @@
-// identify: request → principal, or 401. Decides who is calling and whether that identity is alive, never what it may do.
+// identify: request → principal, or 401. Decides who is calling and whether that identity is alive, never what it may do. Two steps, so that
+// the record of a dead key names it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { GatewayError, refuse } from '../errors.ts';
+import { refuse, type GatewayError } from '../errors.ts';
 import { presentedCredential } from './credential.ts';
 import { missingHint, schemeHint, unknownHint, type Hint } from './hints.ts';
 import type { KeyIndex } from './key-index.ts';
@@ -11,10 +12,10 @@ import type { Principal } from './principal.ts';
 const MAX_CREDENTIAL_CHARS = 4096;
 
 /**
- * @param now milliseconds since 1970
- * @throws {GatewayError} 401 when there is no valid credential
+ * Who holds the credential of a request; whether it is still good, {@link checkAlive} says.
+ * @throws {GatewayError} 401 when there is no credential of this gateway
  */
-export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix: string, now: number): Principal {
+export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix: string): Principal {
   const presented = presentedCredential(headers);
   if (presented === undefined || presented.value === '') throw refusal(missingHint(headers));
   const wrongScheme = schemeHint(presented);
@@ -22,7 +23,6 @@ export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix
   const { value, source } = presented;
   const key = value.length > MAX_CREDENTIAL_CHARS ? undefined : keys.find(value);
   if (key === undefined) throw refusal(unknownHint(value, keyPrefix));
-  checkAlive(key, now);
   return {
     id: key.key,
     method: 'virtual_key',
@@ -33,13 +33,17 @@ export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix
   };
 }
 
-/** A dead key is 401: another credential would help. A disabled one is 403: signing in again would not. */
-export function checkAlive(key: KeyEntry, now: number): void {
-  if (key.state === 'Revoked')
-    throw refuse.unauthenticated('revoked_key', `key ${key.prefix}… was revoked: ask its owner for a new one`);
-  if (key.expiresAt !== undefined && now >= key.expiresAt) {
-    const when = new Date(key.expiresAt).toISOString();
-    throw refuse.unauthenticated('expired_key', `key ${key.prefix}… expired at ${when}: ask its owner for a new one`);
+/**
+ * A dead key is 401: another credential would help. A disabled one is 403: signing in again would not.
+ * @param now milliseconds since 1970
+ * @throws {GatewayError} 401
+ */
+export function checkAlive({ state, expiresAt, prefix, key }: KeyEntry, now: number): void {
+  if (state === 'Revoked')
+    throw refuse.unauthenticated('revoked_key', `key ${prefix}… was revoked: ask its owner for a new one`, key);
+  if (expiresAt !== undefined && now >= expiresAt) {
+    const when = new Date(expiresAt).toISOString();
+    throw refuse.unauthenticated('expired_key', `key ${prefix}… expired at ${when}: ask its owner for a new one`, key);
   }
 }
 
@@ -53,12 +57,12 @@ export function checkState(key: KeyEntry, environment: string | undefined): void
     );
   }
   if (key.foreignEnvironment !== undefined) {
-    throw new GatewayError({
-      reason: 'foreign_environment',
-      status: 403,
-      rule: key.key,
-      message: `key ${key.prefix}… is for the environment ${key.foreignEnvironment}, this gateway is ${environment ?? 'another one'}`,
-    });
+    const here = environment ?? 'another one';
+    throw refuse.forbidden(
+      'foreign_environment',
+      `key ${key.prefix}… is for the environment ${key.foreignEnvironment}, this gateway is ${here}: use its gateway`,
+      key.key,
+    );
   }
 }
 

@@ -1,7 +1,10 @@
 // One audit record per call, refused or served: who, from where, what, through which upstream, how long, how much. Field names are those
 // of the field's other gateways. Never a credential, never content; independent of the operational log level.
+import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import { formatUsd } from '#shared/money.ts';
+import { presentedCredential, shownPrefix, withoutCredentials } from '../identify/credential.ts';
 import type { Call } from '../server/call.ts';
+import type { CallRecord } from './call-record.ts';
 
 /** Where records go: one JSON line each. */
 export interface AuditSink {
@@ -17,30 +20,21 @@ export interface AuditTimes {
 
 /** The record of a finished call as a JSON line without line feed. Undefined members are left out. */
 export function auditLine(call: Call, status: number, { wallClock, now }: AuditTimes): string {
-  const { record, request, principal } = call;
-  const { usage } = record;
+  const { record, request } = call;
   return JSON.stringify({
-    event: record.reason !== undefined && REFUSALS.has(status) ? 'access.denied' : 'call',
+    event: isDenial(call, status) ? 'access.denied' : 'call',
     timestamp: new Date(wallClock).toISOString(),
     request_id: call.id,
     client_ip: call.address,
-    user_id: principal?.owner,
-    email: principal?.email,
-    owner_type: principal?.key.owner.type,
-    team: principal?.key.owner.type === 'Team' ? principal.key.owner.name : principal?.key.labels['team'],
-    key: principal?.key.key,
-    key_prefix: principal?.key.prefix,
-    auth_method: principal?.method ?? 'none',
-    credential_source: principal?.source,
+    ...caller(call),
     method: request.method,
-    endpoint: call.path,
+    endpoint: withoutCredentials(request.headers, call.path),
     status,
     reason: record.reason,
-    rule: record.rule ?? (principal === undefined ? undefined : call.settings.access.of(principal.key)?.rule),
     rate_limited: status === 429,
     response_time_ms: round(now - record.startedAt),
     first_byte_ms: record.firstByteAt === undefined ? undefined : round(record.firstByteAt - record.startedAt),
-    requested_model: record.requestedModel,
+    requested_model: record.requestedModel && withoutCredentials(request.headers, record.requestedModel),
     model: record.model,
     served_model: record.upstreamModel,
     upstream: record.upstream,
@@ -50,6 +44,40 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     attempts: record.attempts || undefined,
     stream: record.upstream === undefined ? undefined : record.stream,
     outcome: record.outcome,
+    ...consumption(record),
+    session_id: header(call, 'x-claude-code-session-id'),
+    agent_id: header(call, 'x-claude-code-agent-id'),
+    parent_agent_id: header(call, 'x-claude-code-parent-agent-id'),
+    revision: call.settings.revision,
+  });
+}
+
+function caller({ principal, record, settings, request }: Call) {
+  if (principal === undefined) {
+    const presented = presentedCredential(request.headers);
+    return {
+      key_prefix: presented && shownPrefix(presented.value, settings.gateway.virtualKeys.prefix),
+      auth_method: 'none',
+      credential_source: presented?.source,
+      rule: record.rule,
+    };
+  }
+  const { key } = principal;
+  return {
+    user_id: principal.owner,
+    email: principal.email,
+    owner_type: key.owner.type,
+    team: teamOf(key, settings.gateway.namespace),
+    key: key.key,
+    key_prefix: key.prefix,
+    auth_method: principal.method,
+    credential_source: principal.source,
+    rule: record.rule ?? settings.access.of(key)?.rule,
+  };
+}
+
+function consumption({ usage, estimated, costNanoUsd, priced }: CallRecord) {
+  return {
     tokens_used:
       usage &&
       usage.inputTokens +
@@ -58,25 +86,33 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
         usage.cacheWrite5mTokens +
         usage.cacheWrite1hTokens,
     usage,
-    usage_estimated: record.estimated || undefined,
-    cost_usd: record.costNanoUsd === undefined ? undefined : formatUsd(record.costNanoUsd),
-    priced: record.priced,
-    session_id: header(call, 'x-claude-code-session-id'),
-    agent_id: header(call, 'x-claude-code-agent-id'),
-    parent_agent_id: header(call, 'x-claude-code-parent-agent-id'),
-    revision: call.settings.revision,
-  });
+    usage_estimated: estimated || undefined,
+    cost_usd: costNanoUsd === undefined ? undefined : formatUsd(costNanoUsd),
+    priced,
+  };
+}
+
+/** Labels are written by whoever makes the key: a tenant's carry its namespace, as the names of its owners do. */
+function teamOf({ owner, labels, namespace }: KeyEntry, home: string): string | undefined {
+  if (owner.type === 'Team') return owner.name;
+  const team = labels['team'];
+  return team === undefined || namespace === home ? team : `${namespace}/${team}`;
 }
 
 /** Statuses by which the gateway itself denies. */
 const REFUSALS: ReadonlySet<number> = new Set([401, 403]);
+
+/** An upstream that refuses our credential denies the gateway, not the caller. */
+function isDenial({ record }: Call, status: number): boolean {
+  return record.reason !== undefined && record.upstream === undefined && REFUSALS.has(status);
+}
 
 const MAX_HEADER_CHARS = 128;
 
 /** Client-written, so shortened; recorded for aggregation, never used as identity. */
 function header({ request }: Call, name: string): string | undefined {
   const value = request.headers[name];
-  return typeof value === 'string' ? value.slice(0, MAX_HEADER_CHARS) : undefined;
+  return typeof value === 'string' ? withoutCredentials(request.headers, value).slice(0, MAX_HEADER_CHARS) : undefined;
 }
 
 function round(ms: number): number {

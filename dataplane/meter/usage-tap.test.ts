@@ -64,8 +64,12 @@ describe('a stream', () => {
   test('[XLAT-25] reads the same usage wherever the bytes are split', () => {
     for (let at = 0; at <= STREAM.length; at += 1) {
       const tap = tapped(STREAM.subarray(0, at), STREAM.subarray(at));
-      expect(tap.finish(), `split at ${at}`).toBe('complete');
-      expect(tap.used(), `split at ${at}`).toEqual({ usage: USED, estimated: false });
+      expect({ at, outcome: tap.finish(), ...tap.used() }).toEqual({
+        at,
+        outcome: 'complete',
+        usage: USED,
+        estimated: false,
+      });
     }
   });
 

@@ -9,6 +9,8 @@ export interface UsageTap {
   push(chunk: Buffer): void;
   /** True where an event of our own may be written. */
   readonly atBoundary: boolean;
+  /** What to write before an event of our own that interrupts the one in progress. */
+  readonly breakOff: '' | '\n';
   /** The answer ended of its own accord. */
   finish(): Outcome;
   /** What was used, once nothing more comes; `estimated` when the final figure never did. Undefined when nothing is known. */
@@ -33,6 +35,7 @@ export function openTap(isStream: boolean, free: boolean): UsageTap {
 const FREE: UsageTap = {
   push: () => undefined,
   atBoundary: true,
+  breakOff: '',
   finish: () => 'complete',
   used: () => undefined,
 };
@@ -51,6 +54,10 @@ class StreamTap implements UsageTap {
 
   get atBoundary(): boolean {
     return this.#reader.atBoundary;
+  }
+
+  get breakOff(): '' | '\n' {
+    return this.#reader.breakOff;
   }
 
   finish(): Outcome {
@@ -85,6 +92,7 @@ class StreamTap implements UsageTap {
 
 class PlainTap implements UsageTap {
   readonly atBoundary = false;
+  readonly breakOff = '';
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
   #used: { usage: Usage; estimated: boolean } | undefined;

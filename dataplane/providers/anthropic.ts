@@ -14,8 +14,8 @@ export interface ProviderRequest {
   readonly body: Buffer;
   readonly fields: MessageFields;
   readonly model: ServedModel;
-  /** The client's credential, which must not go upstream in any header or in the query. */
-  readonly credential: string;
+  /** The client's credentials, which must not go upstream in any header or in the query. */
+  readonly credentials: readonly string[];
 }
 
 export interface UpstreamRequest {
@@ -33,17 +33,21 @@ const FORWARDED = new Set(['accept', 'accept-encoding', 'content-type', 'user-ag
 const WITHHELD = new Set(['anthropic-workspace-id', 'anthropic-api-key', 'anthropic-organization-id']);
 
 export function anthropicRequest(target: UpstreamTarget, request: ProviderRequest): UpstreamRequest {
-  const { path, search, body, fields, model, credential } = request;
+  const { path, search, body, fields, model, credentials } = request;
   const modelId = target.mappedId(model) ?? (model.native.has(fields.model) ? fields.model : model.id);
   return {
-    path: `${target.pathPrefix}${path}${search.includes(credential) ? '' : search}`,
-    headers: upstreamHeaders(target, request.client, credential),
+    path: `${target.pathPrefix}${path}${holdsAny(search, credentials) ? '' : search}`,
+    headers: upstreamHeaders(target, request.client, credentials),
     body: modelId === fields.model ? body : replaceValue(body, fields.modelField, JSON.stringify(modelId)),
     modelId,
   };
 }
 
-function upstreamHeaders(target: UpstreamTarget, { rawHeaders }: IncomingMessage, credential: string): string[] {
+function upstreamHeaders(
+  target: UpstreamTarget,
+  { rawHeaders }: IncomingMessage,
+  credentials: readonly string[],
+): string[] {
   const headers: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
@@ -52,8 +56,12 @@ function upstreamHeaders(target: UpstreamTarget, { rawHeaders }: IncomingMessage
       : name.startsWith('x-stainless-') || FORWARDED.has(name);
     if (!open || target.setsHeader(name)) continue;
     const value = rawHeaders[i + 1]!;
-    if (!value.includes(credential)) headers.push(name, value);
+    if (!holdsAny(value, credentials)) headers.push(name, value);
   }
   target.appendHeaders(headers);
   return headers;
+}
+
+function holdsAny(text: string, credentials: readonly string[]): boolean {
+  return credentials.some((credential) => text.includes(credential));
 }

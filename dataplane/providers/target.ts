@@ -38,8 +38,8 @@ export class UpstreamTarget {
     headers.push(...this.#headers);
   }
 
-  /** True when a body holds one of this upstream's secrets; such an answer is not passed on. */
-  leaksInto(body: Buffer): boolean {
+  /** True when a body or header value holds one of this upstream's secrets; such a thing is not passed on. */
+  leaksInto(body: Buffer | string): boolean {
     for (let i = 1; i < this.#headers.length; i += 2) {
       const secret = this.#headers[i]!.replace(/^Bearer /, '');
       if (secret.length >= 8 && body.includes(secret)) return true;

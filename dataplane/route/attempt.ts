@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { UpstreamRequest } from '../providers/anthropic.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
+import { decodeWhole } from './content-coding.ts';
 import type { Failure, UpstreamAnswer } from './failure.ts';
 import { requestBody } from './request-body.ts';
 
@@ -22,6 +23,14 @@ export interface AttemptOwner {
   verdict(status: number): 'relay' | 'final' | 'failed';
 }
 
+/** In milliseconds. */
+export interface AttemptTimes {
+  /** Until the request can be sent. */
+  readonly connect: number;
+  /** From then until the headers of the answer. */
+  readonly firstByte: number;
+}
+
 export interface RelaySink {
   chunk(chunk: Buffer): void;
   end(): void;
@@ -31,7 +40,7 @@ export interface RelaySink {
 export class Attempt implements Dispatcher.DispatchHandler {
   readonly target: UpstreamTarget;
   readonly #owner: AttemptOwner;
-  readonly #firstByteMs: number;
+  readonly #times: AttemptTimes;
   readonly #now: () => number;
   #controller: Dispatcher.DispatchController | undefined;
   #body: { release(): void } | undefined;
@@ -45,10 +54,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: IncomingHttpHeaders = {};
 
-  constructor(target: UpstreamTarget, owner: AttemptOwner, firstByteMs: number, now: () => number) {
+  constructor(target: UpstreamTarget, owner: AttemptOwner, times: AttemptTimes, now: () => number) {
     this.target = target;
     this.#owner = owner;
-    this.#firstByteMs = firstByteMs;
+    this.#times = times;
     this.#now = now;
   }
 
@@ -56,11 +65,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const upload = requestBody(body);
     this.#body = upload;
     headers.push('content-length', String(body.length));
+    this.#deadline = this.#now() + this.#times.connect;
     try {
-      dispatcher.dispatch(
-        { origin: this.target.origin, path, method: 'POST', headers, body: upload.body as never },
-        this,
-      );
+      const options = { origin: this.target.origin, path, method: 'POST', headers, body: upload.body as never };
+      dispatcher.dispatch(options, this);
     } catch (error) {
       this.onResponseError(undefined, error as Error);
     }
@@ -70,15 +78,20 @@ export class Attempt implements Dispatcher.DispatchHandler {
   cancel(): void {
     this.#cancelled = true;
     this.#settled = true;
-    this.#body?.release();
     this.#controller?.abort(new Error('cancelled by the gateway'));
   }
 
   /** Looks at the deadline; called by the exchange's sweep. */
   sweep(now: number): void {
     if (this.#deadline === undefined || now < this.#deadline || this.#settled) return;
+    if (this.#controller === undefined) {
+      // undici bounds the connection to an upstream, but not the silence of a proxy before it.
+      this.#cancelled = true;
+      this.#settle({ kind: 'connect', target: this.target });
+      return;
+    }
     this.#timedOut = true;
-    this.#controller?.abort(new Error('upstream timed out'));
+    this.#controller.abort(new Error('upstream timed out'));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -87,7 +100,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       controller.abort(new Error('cancelled by the gateway'));
       return;
     }
-    this.#deadline = this.#now() + this.#firstByteMs;
+    this.#deadline = this.#now() + this.#times.firstByte;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
@@ -128,7 +141,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, _error: Error): void {
-    this.#body?.release();
     if (this.#sink !== undefined) {
       this.#sink.cut();
     } else if (this.#status !== 0) {
@@ -145,7 +157,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     const answer: UpstreamAnswer = {
       status: this.#status,
-      body: Buffer.concat(this.#collected),
+      body: decodeWhole(Buffer.concat(this.#collected), this.#headers['content-encoding'], MAX_COLLECTED),
       contentType: text(this.#headers['content-type']),
       retryAfter: text(this.#headers['retry-after']),
     };

@@ -1,5 +1,5 @@
 // Leaves an upstream alone after failures in a row, for a while, as long as another one can serve. When nothing else is left, an open
-// breaker is ignored: refusing everybody would be worse than trying.
+// breaker is ignored (see order.ts): refusing everybody would be worse than trying.
 
 interface Health {
   failures: number;
@@ -26,6 +26,17 @@ export class Breakers {
     return health !== undefined && health.openUntil > this.#now();
   }
 
+  /**
+   * Notes that a call is about to be sent. The first one after `openFor` is a probe: until it has its answer the others still keep away,
+   * or an upstream that has gone silent would hold all of them for as long as the probe waits.
+   */
+  trying(upstream: string, { openFor }: BreakerRule): void {
+    const health = this.#health.get(upstream);
+    if (health === undefined || health.openUntil === 0) return;
+    const now = this.#now();
+    if (health.openUntil <= now) health.openUntil = now + openFor;
+  }
+
   succeeded(upstream: string): void {
     const health = this.#health.get(upstream);
     if (health === undefined || (health.failures === 0 && health.openUntil === 0)) return;
@@ -33,7 +44,7 @@ export class Breakers {
     health.openUntil = 0;
   }
 
-  /** After `openFor` one success closes it, one failure opens it again. */
+  /** A probe that fails leaves it open for another `openFor`. */
   failed(upstream: string, rule: BreakerRule): void {
     let health = this.#health.get(upstream);
     if (health === undefined) this.#health.set(upstream, (health = { failures: 0, openUntil: 0 }));

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Grant } from '../admit/admit.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, refuse } from '../errors.ts';
 import type { Outcome } from '../meter/call-record.ts';
 import { openTap, type UsageTap } from '../meter/usage-tap.ts';
 import { anthropicRequest, type ProviderRequest } from '../providers/anthropic.ts';
@@ -40,6 +40,11 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#request = request;
     this.#counting = request.path !== '/v1/messages';
     this.#order = attemptOrder(grant.candidates, sessionOf(call), context.breakers, context.random);
+  }
+
+  /** Upstreams the caller is granted, whether or not they could serve this call: the figure clients know from the reference. */
+  get #configured(): number {
+    return this.#grant.access.upstreams.length;
   }
 
   get callId(): string {
@@ -79,12 +84,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const error =
       outcome === 'revoked'
         ? new GatewayError({ reason: 'revoked_key', status: 401, message: 'this key was revoked', retry: false })
-        : new GatewayError({
-            reason: 'draining',
-            status: 529,
-            message: 'the gateway is shutting down: try again',
-            retryAfterSeconds: 1,
-          });
+        : refuse.draining();
     if (this.#relay === undefined) {
       this.#attempt?.cancel();
       this.call.record.outcome = outcome;
@@ -114,7 +114,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#failures.push(failure);
     this.#noteHealth(failure);
     const isFinal = failure.kind === 'timeout' && !this.call.settings.gateway.routing.failoverOn.includes('timeout');
-    if (isFinal) this.#answer(finalAnswer([failure], this.#order.length));
+    if (isFinal) this.#answer(finalAnswer([failure], this.#configured));
     else this.#tryNext();
   }
 
@@ -126,7 +126,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       if (answer.status >= 500) this.#context.breakers.failed(target.key, target.entry.breaker);
       else this.#context.breakers.succeeded(target.key);
     }
-    this.#answer(answerOf(answer, target));
+    this.#answer(answerOf(answer, target, this.#configured));
   }
 
   relay(status: number, headers: IncomingHttpHeaders, controller: Dispatcher.DispatchController): Relay {
@@ -138,6 +138,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#request = undefined;
     call.record.firstByteAt = this.now();
     call.record.upstreamStatus = status;
+    withoutSecrets(headers, target);
     call.record.upstreamRequestId = text(headers['request-id']);
     call.record.cloudRequestId = text(headers['x-amzn-requestid']);
     this.#tap = openTap(isEventStream(headers['content-type']), this.#counting);
@@ -162,7 +163,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   #tryNext(): void {
     const target = this.#order[this.#next++];
     if (target === undefined) {
-      this.#answer(finalAnswer(this.#failures, this.#order.length));
+      this.#answer(finalAnswer(this.#failures, this.#configured));
       return;
     }
     this.#connectRetries = 0;
@@ -172,11 +173,13 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   #try(target: UpstreamTarget): void {
     const { record, settings } = this.call;
     const upstream = anthropicRequest(target, this.#request!);
+    if (!this.#counting) this.#context.breakers.trying(target.key, target.entry.breaker);
     record.attempts++;
     record.upstream = target.key;
     record.upstreamModel = upstream.modelId;
-    const firstByte = target.entry.firstByteTimeout ?? settings.gateway.listen.timeouts.firstByte;
-    this.#attempt = new Attempt(target, this, firstByte, this.now);
+    const { connect, firstByte } = settings.gateway.listen.timeouts;
+    const times = { connect, firstByte: target.entry.firstByteTimeout ?? firstByte };
+    this.#attempt = new Attempt(target, this, times, this.now);
     this.#attempt.dispatch(this.#context.pools.of(target.origin), upstream);
   }
 
@@ -185,11 +188,11 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     if (final.kind === 'own') {
       answerError(call, final.error);
     } else {
-      const { status, body, retryAfter } = final.answer;
-      call.record.reason = final.reason;
+      const { status, body, reason, retry, retryAfterSeconds } = final;
+      call.record.reason = reason;
       call.record.upstreamStatus = status;
-      const extra = status === 429 || status === 529 ? ['retry-after', retryAfter ?? '1'] : [];
-      if (status === 501) extra.push('x-should-retry', 'false');
+      const extra = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
+      if (!retry) extra.push('x-should-retry', 'false');
       answerJson(call, status, body, extra);
     }
     this.#finish();
@@ -197,9 +200,14 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
 
   #noteHealth(failure: Failure): void {
     if (this.#counting) return;
-    // A 429 is a limit doing its work, a 404 a model that is not there; neither says that the upstream is ill.
-    if (failure.kind === 'status' && (failure.answer.status === 429 || failure.answer.status === 404)) return;
-    this.#context.breakers.failed(failure.target.key, failure.target.entry.breaker);
+    const { breakers } = this.#context;
+    const { key, entry } = failure.target;
+    // A 429 is a limit doing its work, a 404 a model that is not there: the upstream is alive.
+    if (failure.kind === 'status' && (failure.answer.status === 429 || failure.answer.status === 404)) {
+      breakers.succeeded(key);
+    } else {
+      breakers.failed(key, entry.breaker);
+    }
   }
 
   #finish(): void {
@@ -209,7 +217,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#attempt = undefined;
     this.call.watcher = undefined;
     this.#context.sweeper.delete(this);
-    this.#context.slots.release(this.call.settings.gateway.listen.limits.maxConcurrentUpstream);
+    this.#context.slots.release();
     if (this.#tap !== undefined) this.#context.charge(this.call, this.#tap, this.#grant.model);
   }
 }
@@ -218,6 +226,14 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
 function sessionOf({ request, principal }: Call): string | undefined {
   const session = request.headers['x-claude-code-session-id'];
   return typeof session === 'string' && session !== '' ? `${principal?.id ?? ''} ${session.slice(0, 128)}` : undefined;
+}
+
+/** Removes values that echo a credential of the upstream, from the few headers that get further than here. */
+function withoutSecrets(headers: IncomingHttpHeaders, target: UpstreamTarget): void {
+  for (const name of ['content-type', 'cache-control', 'retry-after', 'request-id', 'x-amzn-requestid']) {
+    const value = text(headers[name]);
+    if (value !== undefined && target.leaksInto(value)) delete headers[name];
+  }
 }
 
 function text(header: string | string[] | undefined): string | undefined {

@@ -1,8 +1,9 @@
 // What became of an attempt, and what the client is told when all of them failed. The order is that of the reference: last 429, else
 // last 401/403, else last 404, else last 501, else overloaded, else our own 502. Wording of Anthropic envelopes is kept, because
 // clients recover by it; anything else becomes a stable sentence, so that no account id or provider page reaches a user.
-import { GatewayError } from '../errors.ts';
+import { GatewayError, isRetryable } from '../errors.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
+import { withoutAccountIds } from './account-ids.ts';
 
 export type Failure =
   | { readonly kind: 'connect' | 'network' | 'timeout' | 'redirect'; readonly target: UpstreamTarget }
@@ -18,7 +19,15 @@ export interface UpstreamAnswer {
 
 /** What goes to the client: an upstream's own words, or ours. */
 export type FinalAnswer =
-  | { readonly kind: 'upstream'; readonly answer: UpstreamAnswer; readonly reason: string }
+  | {
+      readonly kind: 'upstream';
+      readonly status: number;
+      readonly body: Buffer;
+      readonly reason: string;
+      /** False: sending the same again changes nothing. */
+      readonly retry: boolean;
+      readonly retryAfterSeconds: number | undefined;
+    }
   | { readonly kind: 'own'; readonly error: GatewayError };
 
 const PREFERENCE: readonly ((status: number) => boolean)[] = [
@@ -29,7 +38,7 @@ const PREFERENCE: readonly ((status: number) => boolean)[] = [
   (status) => status === 529,
 ];
 
-/** @param configured number of upstreams that could have served the call */
+/** @param configured number of upstreams the caller is granted */
 export function finalAnswer(failures: readonly Failure[], configured: number): FinalAnswer {
   for (const preferred of PREFERENCE) {
     const last = failures.findLast((failure) => failure.kind === 'status' && preferred(failure.answer.status));
@@ -44,66 +53,63 @@ export function finalAnswer(failures: readonly Failure[], configured: number): F
 }
 
 /** An upstream's refusal as the client gets it. */
-export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configured = 1): FinalAnswer {
-  const { status } = answer;
+export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configured: number): FinalAnswer {
+  const { status, body } = answer;
   if (status === 401 || status === 403) {
     // 403, not 401: the user's own credential is fine, and signing in again would not help.
     return own(
       403,
       'upstream_auth',
       'upstream authentication failed at the gateway: this is not your credential, tell your platform team',
-      false,
     );
   }
-  if (isAnthropicEnvelope(answer) && !target.leaksInto(answer.body)) {
-    const kept = status === 500 || (status > 501 && status !== 529) ? undefined : answer;
-    if (kept !== undefined) return { kind: 'upstream', answer: kept, reason: `upstream_${status}` };
+  if (status >= 500 && status !== 501 && status !== 529) {
+    return own(502, 'upstreams_failed', `all upstreams failed (${configured} attempted)`);
   }
-  switch (status) {
-    case 404:
-      return own(404, 'upstream_404', 'upstream resource not found');
-    case 413:
-      return own(413, 'upstream_413', 'request too large for this upstream');
-    case 429:
-      return {
-        kind: 'own',
-        error: new GatewayError({
-          reason: 'upstream_429',
-          status: 429,
-          message: 'upstream rate limit exceeded',
-          retryAfterSeconds: seconds(answer.retryAfter) ?? 1,
-        }),
-      };
-    case 501:
-      return own(501, 'upstream_501', 'not available on this upstream');
-    case 529:
-      return own(529, 'upstream_529', 'upstream is overloaded: try again');
-    default:
-      return status >= 500
-        ? own(502, 'upstreams_failed', `all upstreams failed (${configured} attempted)`)
-        : own(status, `upstream_${status}`, 'upstream rejected the request');
-  }
+  const reason = `upstream_${status}`;
+  const retryAfterSeconds = status === 429 || status === 529 ? (seconds(answer.retryAfter) ?? 1) : undefined;
+  const words = target.leaksInto(body) ? undefined : anthropicMessage(answer);
+  if (words === undefined)
+    return own(status, reason, WORDS[status] ?? 'upstream rejected the request', retryAfterSeconds);
+  const text = body.toString();
+  return withoutAccountIds(text) === text
+    ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds }
+    : own(status, reason, withoutAccountIds(words), retryAfterSeconds);
 }
 
-function own(status: number, reason: string, message: string, retry?: boolean): FinalAnswer {
+/** Sentences of ours in place of words that are not fit for clients. */
+const WORDS: Readonly<Record<number, string>> = {
+  404: 'upstream resource not found',
+  413: 'request too large for this upstream',
+  429: 'upstream rate limit exceeded',
+  501: 'not available on this upstream',
+  529: 'upstream is overloaded: try again',
+};
+
+function own(status: number, reason: string, message: string, retryAfterSeconds?: number): FinalAnswer {
   return {
     kind: 'own',
-    error: new GatewayError({ reason, status, message, ...(retry === undefined ? {} : { retry }) }),
+    error: new GatewayError({
+      reason,
+      status,
+      message,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    }),
   };
 }
 
-function isAnthropicEnvelope({ body, contentType }: UpstreamAnswer): boolean {
-  if (contentType === undefined || !/\bjson\b/i.test(contentType)) return false;
+/** The message of an error in the Anthropic envelope; undefined for every other body. */
+function anthropicMessage({ body, contentType }: UpstreamAnswer): string | undefined {
+  if (contentType === undefined || !/\bjson\b/i.test(contentType)) return undefined;
   try {
     const parsed = JSON.parse(body.toString()) as {
       type?: unknown;
       error?: { type?: unknown; message?: unknown };
     } | null;
-    return (
-      parsed?.type === 'error' && typeof parsed.error?.type === 'string' && typeof parsed.error.message === 'string'
-    );
+    const { type, message } = parsed?.error ?? {};
+    return parsed?.type === 'error' && typeof type === 'string' && typeof message === 'string' ? message : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

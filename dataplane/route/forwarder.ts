@@ -37,10 +37,11 @@ export async function forward(
   request: ProviderRequest,
 ): Promise<void> {
   const { limits, timeouts } = call.settings.gateway.listen;
-  const waiting = context.slots.acquire(limits.maxConcurrentUpstream, limits.maxQueued, timeouts.queue);
+  const waiting = context.slots.acquire(limits.maxQueued, timeouts.queue);
   if (waiting !== undefined) await turn(call, waiting);
-  if (call.response.destroyed) {
-    context.slots.release(limits.maxConcurrentUpstream);
+  // Answered meanwhile means told that the process is going down.
+  if (call.response.destroyed || call.response.headersSent) {
+    context.slots.release();
     throw new ClientGoneError('client closed the connection');
   }
   new Exchange(context, call, grant, request).start();

@@ -1,7 +1,8 @@
 // The order in which upstreams are tried: lower priority first, equals by weight, and the same session on the same upstream, because
 // prompt caches and thinking blocks live in one account. Weighted rendezvous hashing gives all of that without state, alike on
 // every replica: score = -ln(u) / weight with u drawn from hash(session, upstream); the smallest score wins
-// (Efraimidis & Spirakis 2006; each upstream wins in proportion to its weight).
+// (Efraimidis & Spirakis 2006; each upstream wins in proportion to its weight). Upstreams whose breaker is open come last: they are
+// left alone while another one can serve, and are a better answer than none.
 import type { UpstreamTarget } from '../providers/target.ts';
 import type { Breakers } from './breaker.ts';
 
@@ -17,12 +18,11 @@ export function attemptOrder(
   random: () => number,
 ): readonly UpstreamTarget[] {
   if (candidates.length < 2) return candidates;
-  const closed = candidates.filter(({ key }) => !breakers.isOpen(key));
-  const usable = closed.length > 0 ? closed : candidates;
-  return usable
-    .map((target) => ({ target, score: score(target, session, random) }))
+  return candidates
+    .map((target) => ({ target, open: breakers.isOpen(target.key), score: score(target, session, random) }))
     .sort(
       (a, b) =>
+        Number(a.open) - Number(b.open) ||
         a.target.entry.priority - b.target.entry.priority ||
         a.score - b.score ||
         (a.target.key < b.target.key ? -1 : 1),

@@ -2,24 +2,16 @@
 // that is slower than the upstream. Silence is filled with pings, a cut ends with an error event instead of a broken stream.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { Outcome } from '../meter/call-record.ts';
 import type { UsageTap } from '../meter/usage-tap.ts';
 import { commonHeaders } from '../server/answer.ts';
 import { errorEvent, pingEvent } from '../wire/sse-write.ts';
 import type { RelaySink } from './attempt.ts';
+import { isForeignCoding, openDecoder } from './content-coding.ts';
 
 /** Everything else an upstream sends stays here: cookies, rate limits of our account, organisation ids, servers' names. */
 const PASSED = ['content-type', 'cache-control', 'retry-after'] as const;
-
-const DECODER: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-};
 
 export interface RelayTimes {
   /** Milliseconds. */
@@ -45,6 +37,7 @@ export class Relay implements RelaySink {
   #lastUpstreamByte: number;
   #lastClientByte: number;
   #blockedSince: number | undefined;
+  #broken = false;
   #ended = false;
 
   constructor(
@@ -81,8 +74,14 @@ export class Relay implements RelaySink {
     else this.#decoder.end();
   }
 
-  /** The upstream connection broke in the middle of the answer. */
+  /** The upstream connection broke in the middle of the answer. What a decoder still holds goes first: it came before the break. */
   cut(): void {
+    this.#broken = true;
+    if (this.#decoder === undefined) this.#failCut();
+    else this.#decoder.end();
+  }
+
+  #failCut(): void {
     this.fail('upstream_cut', 'api_error', 'the upstream connection was lost before the answer was complete');
   }
 
@@ -94,8 +93,8 @@ export class Relay implements RelaySink {
     const { response, callId } = this.#owner;
     if (this.#isStream && !response.destroyed) {
       // Within an event, `event: error` on a line of its own renames what the client is about to read.
-      if (!this.#tap.atBoundary) response.write('\n');
-      response.end(errorEvent(type, message, callId));
+      response.write(this.#tap.breakOff);
+      this.#close(errorEvent(type, message, callId));
     } else {
       response.destroy();
     }
@@ -148,18 +147,23 @@ export class Relay implements RelaySink {
     if (this.#ended) return;
     this.#ended = true;
     const outcome = this.#tap.finish();
-    this.#owner.response.end();
+    this.#close();
     this.#owner.relayEnded(outcome);
   }
 
+  /** Nobody sweeps an answer that has ended; what the client has yet to take of it gets a clock of its own. */
+  #close(last?: Buffer): void {
+    const { response } = this.#owner;
+    response.end(last);
+    if (response.writableLength > 0) response.setTimeout(this.#times.idle, () => response.destroy());
+  }
+
   #openDecoder(encoding: string | undefined): Transform | undefined {
-    const open = DECODER[encoding?.trim().toLowerCase() ?? ''];
-    if (open === undefined) return undefined;
-    return open()
-      .on('data', (chunk: Buffer) => this.#deliver(chunk))
+    return openDecoder(encoding)
+      ?.on('data', (chunk: Buffer) => this.#deliver(chunk))
       .on('drain', () => this.#controller.resume())
-      .on('end', () => this.#finish())
-      .on('error', () => this.cut());
+      .on('end', () => (this.#broken ? this.#failCut() : this.#finish()))
+      .on('error', () => this.#failCut());
   }
 
   #headers(upstream: IncomingHttpHeaders, extra: readonly string[]): string[] {
@@ -168,8 +172,10 @@ export class Relay implements RelaySink {
       const value = upstream[name];
       if (typeof value === 'string') headers.push(name, value);
     }
-    const length = upstream['content-length'];
-    if (length !== undefined && this.#decoder === undefined) headers.push('content-length', length);
+    const { 'content-encoding': coding, 'content-length': length } = upstream;
+    if (coding !== undefined && isForeignCoding(coding)) headers.push('content-encoding', coding);
+    // A stream may get longer by a ping of ours or end early with an error event.
+    if (length !== undefined && this.#decoder === undefined && !this.#isStream) headers.push('content-length', length);
     if (this.#isStream) {
       // Proxies of the nginx kind would otherwise collect a stream before passing it on.
       headers.push('x-accel-buffering', 'no');

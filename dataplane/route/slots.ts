@@ -15,8 +15,14 @@ interface Turn {
 }
 
 export class Slots {
+  #max: number;
   #inUse = 0;
   readonly #queue = new Set<Turn>();
+
+  /** @param max calls at once */
+  constructor(max: number) {
+    this.#max = max;
+  }
 
   get inUse(): number {
     return this.#inUse;
@@ -31,8 +37,8 @@ export class Slots {
    * @returns undefined when the place is taken, or the wait
    * @throws {GatewayError} 529 when the queue is full; the wait fails with 529 after `timeoutMs`
    */
-  acquire(max: number, maxQueued: number, timeoutMs: number): Waiting | undefined {
-    if (this.#inUse < max && this.#queue.size === 0) {
+  acquire(maxQueued: number, timeoutMs: number): Waiting | undefined {
+    if (this.#inUse < this.#max && this.#queue.size === 0) {
       this.#inUse++;
       return undefined;
     }
@@ -42,10 +48,29 @@ export class Slots {
   }
 
   /** Gives a place back; exactly once per acquire. */
-  release(max: number): void {
+  release(): void {
     this.#inUse--;
+    this.#admit();
+  }
+
+  /** Takes over a new cap. A higher one lets the queue in at once, a lower one takes no place away. */
+  resize(max: number): void {
+    this.#max = max;
+    this.#admit();
+  }
+
+  /** Fails every wait, for when the process is about to end. */
+  dismiss(error: Error): void {
     for (const turn of this.#queue) {
-      if (this.#inUse >= max) return;
+      this.#queue.delete(turn);
+      clearTimeout(turn.timer);
+      turn.giveUp(error);
+    }
+  }
+
+  #admit(): void {
+    for (const turn of this.#queue) {
+      if (this.#inUse >= this.#max) return;
       this.#queue.delete(turn);
       clearTimeout(turn.timer);
       this.#inUse++;

@@ -1,5 +1,6 @@
 // The one place where the gateway words an answer of its own: envelope, request id, retry advice. JSON on every path, never HTML or text.
 import { envelope, type GatewayError } from '../errors.ts';
+import { withoutCredentials } from '../identify/credential.ts';
 import type { Call } from './call.ts';
 
 /** On every response: who to ask about it, and no guessing of content types. Names and values in turn. */
@@ -17,9 +18,11 @@ export function answerError(call: Call, error: GatewayError): void {
   if (!error.retry) headers.push('x-should-retry', 'false');
   if (error.retryAfterSeconds !== undefined) headers.push('retry-after', String(error.retryAfterSeconds));
   // A body nobody will read would be taken for the next request on this connection.
-  const unread = !request.complete && expectsBody(request.headers);
+  // Nor can a request without a length be trusted to end where it seems to.
+  const unread = error.status === 411 || (!request.complete && expectsBody(request.headers));
   if (unread) headers.push('connection', 'close');
-  send(call, error.status, headers, envelope(error.type, error.message, call.id));
+  const message = withoutCredentials(request.headers, error.message);
+  send(call, error.status, headers, envelope(error.type, message, call.id));
   if (unread) lingerThenClose(call);
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Settings, SnapshotHolder } from '../config/snapshot.ts';
 import { GatewayError, refuse } from '../errors.ts';
 import { clientAddress } from '../admit/network.ts';
-import { identify } from '../identify/identify.ts';
+import { checkAlive, identify } from '../identify/identify.ts';
 import { newCallRecord } from '../meter/call-record.ts';
 import type { Recorder } from '../meter/recorder.ts';
 import type { RouteContext } from '../route/forwarder.ts';
@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly holder: SnapshotHolder;
   readonly route: RouteContext;
   readonly recorder: Recorder;
+  /** Calls without a whole answer, whatever they wait for; probes are not among them. */
+  readonly open: Set<Call>;
   readonly probes: Probes;
   readonly log: Logger;
   /** A fresh call id. */
@@ -48,7 +50,8 @@ export function buildApp(options: AppOptions): FastifyInstance {
     keepAliveTimeout: options.keepAliveMs,
     // Bodies have a limit of their own that follows the configuration; this one only bounds headers.
     requestTimeout: 0,
-    http: { maxHeaderSize: options.maxHeaderBytes, headersTimeout: 60_000 },
+    // A missing Host is answered like everything else, not by an empty page of the listener's own.
+    http: { maxHeaderSize: options.maxHeaderBytes, headersTimeout: 60_000, requireHostHeader: false },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     rewriteUrl: ({ url = '/' }) => lenientUrl(url),
@@ -57,15 +60,26 @@ export function buildApp(options: AppOptions): FastifyInstance {
       // A path that cannot be decoded. No hook ran, so there is no call yet.
       reply.hijack();
       openCall(options, request, reply.raw);
-      answerError(request.call, refuse.badRequest('bad_url', 'the request path is not valid'));
+      try {
+        enter(options, request);
+        throw refuse.badRequest('bad_url', 'the request path is not valid');
+      } catch (error) {
+        answerFailure(request.call, error, log);
+      }
     },
   });
+  // `100-continue` is answered by whoever reads the body, so that a client hears of a refusal before it sends megabytes. An expectation
+  // nobody knows is passed over rather than refused with an empty answer.
+  app.server.on('checkContinue', (request, response) => app.routing(request, response));
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   app.decorateRequest('call');
   // Bodies are read by the doors, under their own limits and only after the caller is known.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.addHook('onRequest', (request, reply, next) => {
     openCall(options, request, reply.raw);
+    // Fastify fails a request whose Content-Type it cannot read. It is not ours to judge; upstreams get the raw header as it came.
+    request.raw.headers['content-type'] = 'application/octet-stream';
     try {
       enter(options, request);
       next();
@@ -93,9 +107,12 @@ export function buildApp(options: AppOptions): FastifyInstance {
   return app;
 }
 
+/** What nginx and others write down for a client that left before it was answered; Node's default of 200 would count it as served. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 /** Gives the request its call and sees to it that the end of the connection ends the call. */
 function openCall(
-  { holder, route, recorder, newId }: AppOptions,
+  { holder, route, recorder, open, newId, log }: AppOptions,
   request: FastifyRequest,
   response: Call['response'],
 ): void {
@@ -119,9 +136,18 @@ function openCall(
   };
   request.call = call;
   const probe = ANONYMOUS.has(`${raw.method} ${path}`);
+  if (!probe) open.add(call);
   response.once('close', () => {
-    call.watcher?.clientClosed(response.writableFinished);
-    if (!probe && settings !== undefined) recorder.finished(call, response.statusCode);
+    open.delete(call);
+    try {
+      call.watcher?.clientClosed(response.writableFinished);
+      if (!response.writableFinished) call.record.outcome ??= 'client_aborted';
+      const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST;
+      if (!probe && settings !== undefined) recorder.finished(call, status);
+    } catch (error) {
+      // Nobody above catches here: a defect in the books must not end the process and every stream with it.
+      log.error({ err: error, request_id: call.id }, 'a call could not be recorded');
+    }
   });
 }
 
@@ -138,9 +164,16 @@ function enter({ holder, wallClock }: AppOptions, { call }: FastifyRequest): voi
       retryAfterSeconds: 1,
     });
   }
+  // Node reads a request line without a version as HTTP/0.9, which has no headers and no error to answer with.
+  if (request.httpVersionMajor < 1) throw refuse.badRequest('bad_version', 'the request is not HTTP/1.1');
+  // RFC 9112 section 3.2.
+  if (request.headers.host === undefined && request.httpVersion === '1.1') {
+    throw refuse.badRequest('no_host', 'a request needs a Host header');
+  }
   const { access, limits } = settings.gateway.listen;
   if (settings.deny.has(call.address) || (access.allow.length > 0 && !settings.allow.has(call.address))) {
-    throw refuse.forbidden('network', `access from ${call.address} is not allowed`, 'listen.access');
+    const message = `access from ${call.address} is not allowed: ask your platform team`;
+    throw refuse.forbidden('network', message, 'listen.access');
   }
   if ((request.url?.length ?? 0) > limits.maxUrlBytes) {
     throw new GatewayError({
@@ -157,7 +190,8 @@ function enter({ holder, wallClock }: AppOptions, { call }: FastifyRequest): voi
       retryAfterSeconds: 60,
     });
   }
-  call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix, wallClock());
+  call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix);
+  checkAlive(call.principal.key, wallClock());
 }
 
 function answerFailure(call: Call, error: unknown, log: Logger): void {

@@ -1,23 +1,29 @@
 // Reads a request body under its limits: declared length refused before a byte is read, real length while reading, decompressed length
 // while inflating. The client that stalls is given up after a time.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { GatewayError, refuse } from '../errors.ts';
 
 type Inflate = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 
-const INFLATE: Readonly<Record<string, Inflate>> = {
-  gzip: promisify(gunzip) as Inflate,
-  'x-gzip': promisify(gunzip) as Inflate,
-  deflate: promisify(inflate) as Inflate,
-  br: promisify(brotliDecompress) as Inflate,
-  zstd: promisify(zstdDecompress) as Inflate,
-};
+/** A map, because a client that sends `Content-Encoding: constructor` would find that in any object. */
+const INFLATE: ReadonlyMap<string, Inflate> = new Map([
+  ['gzip', promisify(gunzip) as Inflate],
+  ['x-gzip', promisify(gunzip) as Inflate],
+  ['deflate', promisify(inflate) as Inflate],
+  ['br', promisify(brotliDecompress) as Inflate],
+  ['zstd', promisify(zstdDecompress) as Inflate],
+]);
 
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly timeoutMs: number;
+}
+
+export interface BodySource {
+  readonly request: IncomingMessage;
+  readonly response: Pick<ServerResponse, 'writeContinue'>;
 }
 
 /** The client went away before its request was whole; there is nobody to answer. */
@@ -29,13 +35,13 @@ export class ClientGoneError extends Error {
  * @returns the body, decompressed where Content-Encoding says so
  * @throws {GatewayError} 411, 413, 415, 408 or 400; {@link ClientGoneError}
  */
-export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+export async function readBody({ request, response }: BodySource, limits: BodyLimits): Promise<Buffer> {
   checkDeclaredLength(request, limits.maxBytes);
+  const decode = decoderOf(request);
+  // A client that asked before it sends is told to go on only now, when nothing speaks against it any more.
+  if (request.httpVersion === '1.1' && /\b100-continue\b/i.test(request.headers.expect ?? '')) response.writeContinue();
   const received = await collect(request, limits);
-  const encoding = request.headers['content-encoding']?.trim().toLowerCase();
-  return encoding === undefined || encoding === '' || encoding === 'identity'
-    ? received
-    : decode(received, encoding, limits.maxBytes);
+  return decode === undefined ? received : decode(received, limits.maxBytes);
 }
 
 function checkDeclaredLength({ headers }: IncomingMessage, maxBytes: number): void {
@@ -88,8 +94,12 @@ function collect(request: IncomingMessage, { maxBytes, timeoutMs }: BodyLimits):
   });
 }
 
-async function decode(body: Buffer, encoding: string, maxBytes: number): Promise<Buffer> {
-  const inflateBody = INFLATE[encoding];
+type Decode = (body: Buffer, maxBytes: number) => Promise<Buffer>;
+
+function decoderOf({ headers }: IncomingMessage): Decode | undefined {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
+  if (encoding === '' || encoding === 'identity') return undefined;
+  const inflateBody = INFLATE.get(encoding);
   if (inflateBody === undefined) {
     throw new GatewayError({
       reason: 'unsupported_encoding',
@@ -97,12 +107,14 @@ async function decode(body: Buffer, encoding: string, maxBytes: number): Promise
       message: 'Content-Encoding must be gzip, deflate, br, zstd or identity',
     });
   }
-  try {
-    return await inflateBody(body, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
-    throw refuse.badRequest('bad_encoding', `the body is not valid ${encoding}`);
-  }
+  return async (body, maxBytes) => {
+    try {
+      return await inflateBody(body, { maxOutputLength: maxBytes });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+      throw refuse.badRequest('bad_encoding', `the body is not valid ${encoding}`);
+    }
+  };
 }
 
 function tooLarge(maxBytes: number): GatewayError {

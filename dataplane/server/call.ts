@@ -1,6 +1,7 @@
 // One client call, from its first header byte to its audit line. Doors and rooms read from it; only `record` changes on the way.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Settings } from '../config/snapshot.ts';
+import { withoutCredentials } from '../identify/credential.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { CallRecord } from '../meter/call-record.ts';
 
@@ -28,8 +29,10 @@ export interface Call {
 
 const SAFE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** A client's own id is kept when its characters are harmless in headers and logs; otherwise a fresh one is made. */
-export function callId(request: IncomingMessage, fresh: () => string): string {
-  const offered = request.headers['x-client-request-id'];
-  return typeof offered === 'string' && SAFE_ID.test(offered) ? offered : fresh();
+/** A client's own id is kept when it is harmless in headers and logs: safe characters, not its key. Otherwise a fresh one is made. */
+export function callId({ headers }: IncomingMessage, fresh: () => string): string {
+  const offered = headers['x-client-request-id'];
+  const harmless =
+    typeof offered === 'string' && SAFE_ID.test(offered) && withoutCredentials(headers, offered) === offered;
+  return harmless ? offered : fresh();
 }

@@ -1,10 +1,10 @@
 // The doors of the client listener: one handler a path. Each takes a call that has been identified and leads it through the rooms.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { admitCaller, admitModel } from '../admit/admit.ts';
+import { admitCaller, admitModel, reachOf } from '../admit/admit.ts';
 import { refuse } from '../errors.ts';
 import { readMessageFields } from '../providers/message-fields.ts';
 import type { ProviderRequest } from '../providers/anthropic.ts';
-import { presentedCredential } from '../identify/credential.ts';
+import { credentialsIn } from '../identify/credential.ts';
 import { forward, type RouteContext } from '../route/forwarder.ts';
 import { answerJson } from './answer.ts';
 import { readBody } from './body.ts';
@@ -32,14 +32,12 @@ async function infer(
   const access = counting
     ? admitCaller(call.settings, principal, call.address, 'CountTokens', 'read')
     : admitCaller(call.settings, principal, call.address, 'Messages', 'write');
-  const body = await readBody(call.request, { maxBytes: limits.maxBodyBytes, timeoutMs: timeouts.body });
+  const body = await readBody(call, { maxBytes: limits.maxBodyBytes, timeoutMs: timeouts.body });
   const fields = readMessageFields(body);
   call.record.requestedModel = fields.model.slice(0, MAX_RECORDED_MODEL);
   call.record.stream = fields.stream;
   const grant = admitModel(call.settings, principal, access, fields.model, counting);
   call.record.model = grant.model.id;
-  reply.hijack();
-  const credential = presentedCredential(call.request.headers)!.value;
   await forward(route, call, grant, {
     client: call.request,
     path,
@@ -47,20 +45,24 @@ async function infer(
     body,
     fields,
     model: grant.model,
-    credential,
+    credentials: credentialsIn(call.request.headers),
   });
+  // Only now: what fails before is answered by the error handler, which a hijacked reply never reaches.
+  reply.hijack();
 }
 
 /** `GET /v1/models`, filtered to what the caller may use, and `GET /v1/models/{id}`. */
 export function modelDoors(app: FastifyInstance): void {
   app.get('/v1/models', (request, reply) => {
+    const models = permitted(request.call);
     reply.hijack();
-    answerJson(request.call, 200, modelList(permitted(request.call)));
+    answerJson(request.call, 200, modelList(models));
   });
   app.get<{ Params: { '*': string } }>('/v1/models/*', (request, reply) => {
     const { call } = request;
+    const models = permitted(call);
     const asked = call.settings.models.resolve(request.params['*']);
-    const model = asked && permitted(call).find(({ listedId }) => listedId === asked.listedId);
+    const model = asked && models.find(({ listedId }) => listedId === asked.listedId);
     if (model === undefined)
       throw refuse.notFound('unknown_model', 'model not found: GET /v1/models lists what you may use');
     reply.hijack();
@@ -68,16 +70,9 @@ export function modelDoors(app: FastifyInstance): void {
   });
 }
 
-function permitted(call: Call) {
-  const access = admitCaller(call.settings, call.principal!, call.address, 'Models', 'read');
-  const ofKey = call.settings.access.limitsOf(call.principal!.key).models;
-  return call.settings.models
-    .list()
-    .filter((model) => access.upstreams.some((upstream) => upstream.serves(model)))
-    .filter(
-      (model) =>
-        access.deniedModel(model) === undefined && (ofKey === undefined || ofKey.match(model.names) !== undefined),
-    );
+function permitted({ settings, principal, address }: Call) {
+  const access = admitCaller(settings, principal!, address, 'Models', 'read');
+  return settings.models.list().filter((model) => reachOf(settings, principal!, access, model).upstreams.length > 0);
 }
 
 export interface Probes {

@@ -1,14 +1,17 @@
 // The gateway's own Prometheus metrics. Labels are bounded: canonical models, configured upstreams, statuses, and callers only on request.
 import { createHash } from 'node:crypto';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Usage } from '#shared/catalog/cost.ts';
 import { NANO_PER_USD } from '#shared/money.ts';
 import type { Call } from '../server/call.ts';
+import { CounterFamily, HistogramFamily } from './families.ts';
 
 /** More callers than this share the label `other`. */
 const MAX_PRINCIPALS = 2000;
 const DURATIONS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 const FIRST_BYTES = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120];
+
+const COSTS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 /** Figures read when Prometheus asks, not counted as they happen. */
 export interface LiveFigures {
@@ -48,6 +51,7 @@ export class Metrics {
     'principal',
   ]);
   readonly #cost = this.#counter('cost_usd_total', 'Cost in US dollars.', ['model', 'upstream', 'priced', 'principal']);
+  readonly #callCost = this.#histogram('call_cost_usd', 'Cost of one call in US dollars.', ['upstream'], COSTS);
   readonly #attempts = this.#counter(
     'upstream_attempts_total',
     'Attempts at upstreams, by status or kind of failure.',
@@ -80,69 +84,69 @@ export class Metrics {
   /** Counts a finished call. */
   finished(call: Call, status: number, now: number): void {
     const { record } = call;
-    const endpoint = call.settings === undefined ? 'none' : endpointLabel(call.path);
+    const endpoint = endpointLabel(call.path);
     const upstream = record.upstream ?? 'none';
-    this.#requests.inc({ endpoint, model: record.model ?? 'none', upstream, status, principal: this.#principal(call) });
-    this.#duration.observe({ endpoint, upstream }, (now - record.startedAt) / 1000);
+    this.#requests.add(1, endpoint, record.model ?? 'none', upstream, String(status), this.#principal(call));
+    this.#duration.observe((now - record.startedAt) / 1000, endpoint, upstream);
     if (record.firstByteAt !== undefined) {
-      this.#firstByte.observe({ endpoint, upstream }, (record.firstByteAt - record.startedAt) / 1000);
+      this.#firstByte.observe((record.firstByteAt - record.startedAt) / 1000, endpoint, upstream);
     }
-    if (record.outcome !== undefined) this.#outcomes.inc({ upstream, outcome: record.outcome });
+    if (record.outcome !== undefined) this.#outcomes.add(1, upstream, record.outcome);
     if (record.reason !== undefined) {
-      this.#refusals.inc({ reason: record.reason });
-      if (status === 401) this.#authFailures.inc({ reason: record.reason });
+      this.#refusals.add(1, record.reason);
+      if (status === 401) this.#authFailures.add(1, record.reason);
     }
   }
 
   charged(call: Call, usage: Usage, costNanoUsd: bigint, priced: string): void {
     const { record } = call;
-    const labels = {
-      model: record.model ?? 'none',
-      upstream: record.upstream ?? 'none',
-      principal: this.#principal(call),
+    const model = record.model ?? 'none';
+    const upstream = record.upstream ?? 'none';
+    const principal = this.#principal(call);
+    const count = (tokens: number, tokenClass: string): void => {
+      if (tokens > 0) this.#tokens.add(tokens, model, upstream, tokenClass, principal);
     };
-    for (const [name, tokens] of [
-      ['input', usage.inputTokens],
-      ['output', usage.outputTokens],
-      ['cache_read', usage.cacheReadTokens],
-      ['cache_write_5m', usage.cacheWrite5mTokens],
-      ['cache_write_1h', usage.cacheWrite1hTokens],
-    ] as const) {
-      if (tokens > 0) this.#tokens.inc({ ...labels, class: name }, tokens);
-    }
-    this.#cost.inc({ ...labels, priced }, Number(costNanoUsd) / Number(NANO_PER_USD));
+    count(usage.inputTokens, 'input');
+    count(usage.outputTokens, 'output');
+    count(usage.cacheReadTokens, 'cache_read');
+    count(usage.cacheWrite5mTokens, 'cache_write_5m');
+    count(usage.cacheWrite1hTokens, 'cache_write_1h');
+    const usd = Number(costNanoUsd) / Number(NANO_PER_USD);
+    this.#cost.add(usd, model, upstream, priced, principal);
+    this.#callCost.observe(usd, upstream);
   }
 
   attempt(upstream: string, result: string): void {
-    this.#attempts.inc({ upstream, result });
+    this.#attempts.add(1, upstream, result);
   }
 
   reloaded(result: 'applied' | 'refused'): void {
-    this.#reloads.inc({ result });
+    this.#reloads.add(1, result);
   }
 
   listenerError(code: string): void {
-    this.#listenerErrors.inc({ code });
+    this.#listenerErrors.add(1, code);
   }
 
   /** Callers as a label, when the Gateway asks for it; bounded, because every new value is a new series for ever. */
   #principal({ principal, settings }: Call): string {
     const mode = settings?.gateway.metrics.principalLabel ?? 'None';
     if (mode === 'None' || principal === undefined) return '';
-    const known = this.#principals.get(principal.id);
+    const key = `${mode} ${principal.id}`;
+    const known = this.#principals.get(key);
     if (known !== undefined) return known;
     if (this.#principals.size >= MAX_PRINCIPALS) return 'other';
     const label = mode === 'Name' ? principal.id : createHash('sha256').update(principal.id).digest('hex').slice(0, 12);
-    this.#principals.set(principal.id, label);
+    this.#principals.set(key, label);
     return label;
   }
 
-  #counter(name: string, help: string, labelNames: string[]): Counter {
-    return new Counter({ name: `portcullis_${name}`, help, labelNames, registers: [this.registry] });
+  #counter(name: string, help: string, labelNames: string[]): CounterFamily {
+    return new CounterFamily(this.registry, name, help, labelNames);
   }
 
-  #histogram(name: string, help: string, labelNames: string[], buckets: number[]): Histogram {
-    return new Histogram({ name: `portcullis_${name}`, help, labelNames, buckets, registers: [this.registry] });
+  #histogram(name: string, help: string, labelNames: string[], bounds: number[]): HistogramFamily {
+    return new HistogramFamily(this.registry, name, help, labelNames, bounds);
   }
 
   #gauge(name: string, help: string, read: () => number): void {

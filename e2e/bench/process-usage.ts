@@ -21,7 +21,17 @@ export function cpuTicks(stat: string): number {
 
 /** Resident bytes of a process (VmRSS). */
 export function residentBytes(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return memoryBytes(pid, 'VmRSS');
+}
+
+/** The most a process was resident with so far (VmHWM). */
+export function peakResidentBytes(pid: number): number {
+  return memoryBytes(pid, 'VmHWM');
+}
+
+function memoryBytes(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
   if (kilobytes === undefined) throw new Error(`process ${pid} has no resident memory: it has ended`);
   return Number(kilobytes) * 1024;
 }

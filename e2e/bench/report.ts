@@ -104,13 +104,14 @@ export function render(figures: Figures): string {
     ),
     table(
       'Virtual keys',
-      ['keys', 'start s', 'RSS MB', 'reload ms', 'slowest ms', 'logged ms'],
+      ['keys', 'start s', 'RSS MB', 'peak MB', 'reload ms', 'slowest ms', 'logged ms'],
       [figures.reload, figures.manyKeys]
         .filter((row) => row !== undefined)
         .map((row) => [
           `${row.keys}`,
           fixed(row.readyMs / 1000),
           fixed(row.residentBytes / MB, 0),
+          fixed(row.peakBytes / MB, 0),
           fixed(row.reloadMs, 0),
           fixed(row.slowestReloadMs, 0),
           fixed(row.loggedLoadMs, 0),

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { compile } from '#shared/compile/compile.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { buildSnapshot, SnapshotHolder } from '#dataplane/config/snapshot.ts';
-import { createDataPlane, type DataPlane } from '#dataplane/data-plane.ts';
+import { createDataPlane, type DataPlane, type DataPlaneOptions } from '#dataplane/data-plane.ts';
 import { KeyIndex } from '#dataplane/identify/key-index.ts';
 import { eventually, freePort, onPorts, type Resources } from './resources.ts';
 
@@ -28,7 +28,10 @@ export interface TestGateway {
 }
 
 /** @throws when the resources do not compile to a Gateway, with all statuses in the message */
-export async function startGateway(resources: Resources): Promise<TestGateway> {
+export async function startGateway(
+  resources: Resources,
+  { environmentProxy }: Partial<Pick<DataPlaneOptions, 'environmentProxy'>> = {},
+): Promise<TestGateway> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const holder = new SnapshotHolder();
   const load = (next: Resources): void => holder.swap(snapshot(next, port, metricsPort));
@@ -46,7 +49,7 @@ export async function startGateway(resources: Resources): Promise<TestGateway> {
     },
     log,
     version: '0.0.0-test',
-    environmentProxy: undefined,
+    environmentProxy,
   });
   await plane.listen();
   return {

@@ -30,7 +30,7 @@ export function parseSpec<K extends Kind>(kind: K, raw: unknown): Parsed<SpecOf[
  */
 export function parseObject(raw: unknown, namespace: string): Parsed<RawObject> {
   if (!isMapping(raw)) return refused([issue([], 'the document must be an object with apiVersion, kind and metadata')]);
-  const issues = [...versionIssues(raw), ...topLevelIssues(raw)];
+  const issues = [...versionIssues(raw), ...topLevelIssues(raw), ...nameIssues(raw)];
   const metadata = metadataSchema.safeParse(raw['metadata'], { error: plainMessage });
   if (!metadata.success) {
     issues.push(
@@ -104,6 +104,14 @@ function topLevelIssues(raw: Record<string, unknown>): FieldIssue[] {
   return Object.keys(raw)
     .filter((key) => !TOP_LEVEL.includes(key))
     .map((key) => unknownField([key], TOP_LEVEL));
+}
+
+/** Some kinds give their name to objects whose names end sooner. */
+function nameIssues({ kind, metadata }: Record<string, unknown>): FieldIssue[] {
+  const name = isMapping(metadata) ? metadata['name'] : undefined;
+  const longest = kindInfo(String(kind))?.maxNameLength;
+  if (typeof name !== 'string' || longest === undefined || name.length <= longest) return [];
+  return [issue(['metadata', 'name'], `must have at most ${longest} characters for a ${String(kind)}`)];
 }
 
 function versionIssues(raw: Record<string, unknown>): FieldIssue[] {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { probe } from '../peers/start-server.ts';
 import { startPortcullis } from '../peers/portcullis.ts';
 import type { RunningPortcullis } from '../peers/portcullis.ts';
-import { residentBytes } from '../process-usage.ts';
+import { peakResidentBytes, residentBytes } from '../process-usage.ts';
 import { median } from '../statistics.ts';
 import type { Bench } from './bench.ts';
 
@@ -11,7 +11,9 @@ export interface KeysFigure {
   readonly keys: number;
   /** Milliseconds from process start to the first answered request, median of the starts. */
   readonly readyMs: number;
+  /** Once the load is done and its pages are given back. */
   readonly residentBytes: number;
+  readonly peakBytes: number;
   /** Milliseconds from the rename of the edited file to its enforcement, median of the switches. */
   readonly reloadMs: number;
   readonly slowestReloadMs: number;
@@ -27,6 +29,7 @@ export async function manyKeys(bench: Bench, keys: number, starts: number, switc
   await bench.upstream.run({ kind: 'json' });
   const ready: number[] = [];
   const resident: number[] = [];
+  let peak = 0;
   const reloads: number[] = [];
   let loggedLoadMs: number | undefined;
   for (let start = 1; start <= starts; start += 1) {
@@ -34,8 +37,8 @@ export async function manyKeys(bench: Bench, keys: number, starts: number, switc
     const running = await startPortcullis(bench.upstream.ready.url, bench.folder(), keys);
     try {
       ready.push(running.readyMs);
-      await sleep(500);
-      resident.push(residentBytes(running.pid ?? 0));
+      resident.push(await settled(running.pid ?? 0));
+      peak = Math.max(peak, peakResidentBytes(running.pid ?? 0));
       if (start < starts) continue;
       for (let count = 0; count < switches; count += 1) {
         bench.say(`${keys} virtual keys, edit ${count + 1} of ${switches}`);
@@ -50,10 +53,24 @@ export async function manyKeys(bench: Bench, keys: number, starts: number, switc
     keys,
     readyMs: median(ready),
     residentBytes: Math.max(...resident),
+    peakBytes: peak,
     reloadMs: median(reloads),
     slowestReloadMs: Math.max(...reloads),
     loggedLoadMs,
   };
+}
+
+/** V8 gives pages back some seconds after they fell empty: waits until the size stays, at most this long. */
+const settleMs = 20_000;
+
+async function settled(pid: number): Promise<number> {
+  const until = performance.now() + settleMs;
+  for (let before = residentBytes(pid); ;) {
+    await sleep(5_000);
+    const now = residentBytes(pid);
+    if (now > before * 0.98 || performance.now() > until) return now;
+    before = now;
+  }
 }
 
 /** Switches the callers' key and asks until the answer follows; each question waits for the one before it. */

@@ -1,0 +1,49 @@
+// Secrets of an upstream stay inside: what a log, a dump or an error could show of a target holds none of them.
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
+import { SecretText } from '#shared/secret-text.ts';
+import { UpstreamTarget } from './target.ts';
+
+const KEY = 'sk-ant-planted-key-0001';
+const HEADER = 'planted-header-value-0002';
+
+const entry: UpstreamEntry = {
+  key: 'ns/up',
+  name: 'up',
+  namespace: 'ns',
+  labels: {},
+  provider: 'Anthropic',
+  baseUrl: 'https://api.example',
+  auth: { type: 'APIKey', credential: 'ref-a' },
+  headers: [{ name: 'x-tenant', credential: 'ref-b' }],
+  priority: 1,
+  weight: 1,
+  models: [],
+  countTokens: true,
+  connectRetries: 0,
+  breaker: { consecutiveFailures: 1, openFor: 1 },
+};
+const credentials = {
+  pepper: new SecretText('pepper-planted'),
+  values: { 'ref-a': new SecretText(KEY), 'ref-b': new SecretText(HEADER) },
+};
+
+test('[SEC-21] neither inspection nor JSON of a target or of credentials shows a secret', () => {
+  const target = new UpstreamTarget(entry, credentials);
+  const sent: string[] = [];
+  target.appendHeaders(sent);
+  expect(sent).toEqual(['x-api-key', KEY, 'x-tenant', HEADER]);
+  const shown = [target, credentials]
+    .map((each) => inspect(each, { depth: 9, showHidden: true }) + JSON.stringify(each))
+    .join();
+  for (const secret of [KEY, HEADER, 'pepper-planted']) expect(shown).not.toContain(secret);
+});
+
+test.each([
+  ['a body', Buffer.from(`you sent ${KEY}.`), true],
+  ['a header value', HEADER, true],
+  ['something else', Buffer.from('you sent sk-ant-planted'), false],
+])('[SEC-21] recognises its secrets in %s', (_name, text, leaks) => {
+  expect(new UpstreamTarget(entry, credentials).leaksInto(text)).toBe(leaks);
+});

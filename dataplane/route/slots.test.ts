@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../errors.ts';
+import { Slots, type Waiting } from './slots.ts';
+
+describe('Slots', () => {
+  test('[ROUTE-22] beyond the queue the answer is 529 at once', () => {
+    const slots = new Slots(1);
+    expect(slots.acquire(1, 1_000)).toBeUndefined();
+    const waiting = slots.acquire(1, 1_000)!;
+    waiting.granted.catch(() => undefined);
+    expect(() => slots.acquire(1, 1_000)).toThrow(
+      expect.objectContaining({ status: 529, reason: 'queue_full', retryAfterSeconds: 1 }) as Error,
+    );
+    waiting.cancel();
+  });
+
+  test('[ROUTE-22] dismissing fails every wait and leaves running calls their places', async () => {
+    const slots = new Slots(1);
+    slots.acquire(5, 1_000);
+    const waits = [slots.acquire(5, 1_000)!, slots.acquire(5, 1_000)!];
+    const outcome = Promise.allSettled(waits.map(({ granted }) => granted));
+    const error = new Error('over');
+    slots.dismiss(error);
+    expect(await outcome).toEqual(waits.map(() => ({ status: 'rejected', reason: error })));
+    expect([slots.inUse, slots.queued]).toEqual([1, 0]);
+  });
+
+  test('a turn given up after it was granted is not given up twice', async () => {
+    const slots = new Slots(1);
+    slots.acquire(1, 1_000);
+    const waiting = slots.acquire(1, 1_000)!;
+    slots.release();
+    waiting.cancel();
+    await waiting.granted;
+    expect([slots.inUse, slots.queued]).toEqual([1, 0]);
+  });
+
+  test('[ROUTE-22] in any order of events: never more than the cap, nobody lost, nobody overtaken', async () => {
+    const event = fc.oneof(
+      fc.constantFrom('arrive' as const, 'end' as const, 'leave' as const),
+      fc.integer({ min: 1, max: 4 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {
+        let cap = 2;
+        const slots = new Slots(cap);
+        const running: number[] = [];
+        let queue: { id: number; waiting: Waiting }[] = [];
+        let ids = 0;
+        let refused = 0;
+        const started: number[] = [];
+        for (const each of events) {
+          if (typeof each === 'number') slots.resize((cap = each));
+          else if (each === 'end' && running.pop() !== undefined) slots.release();
+          else if (each === 'leave') queue.at(-1)?.waiting.cancel();
+          else if (each === 'arrive') {
+            const id = ids++;
+            try {
+              const waiting = slots.acquire(3, 10_000);
+              if (waiting === undefined) {
+                running.push(id);
+                started.push(id);
+              } else {
+                queue.push({ id, waiting });
+                waiting.granted.then(
+                  () => {
+                    running.push(id);
+                    started.push(id);
+                    queue = queue.filter((other) => other.id !== id);
+                  },
+                  () => (queue = queue.filter((other) => other.id !== id)),
+                );
+              }
+            } catch (error) {
+              expect(error).toBeInstanceOf(GatewayError);
+              expect(slots.queued).toBe(3);
+              refused++;
+            }
+          }
+          const before = running.length;
+          await new Promise<void>((resolve) => setImmediate(resolve));
+          expect(slots.inUse).toBe(running.length);
+          expect(slots.queued).toBe(queue.length);
+          if (running.length > before) expect(running.length).toBeLessThanOrEqual(cap);
+          if (queue.length > 0) expect(slots.inUse).toBeGreaterThanOrEqual(cap);
+        }
+        expect(started).toEqual(started.toSorted((a, b) => a - b));
+        expect(started.length + queue.length + refused).toBeLessThanOrEqual(ids);
+        while (running.pop() !== undefined || queue.length > 0) {
+          slots.release();
+          await new Promise<void>((resolve) => setImmediate(resolve));
+        }
+        expect([slots.inUse, slots.queued]).toEqual([0, 0]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
