@@ -122,8 +122,8 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
       }
       // First the queue, so that no place that becomes free now is given to anybody.
       slots.dismiss(refuse.draining());
-      for (const exchange of [...sweeper.all()]) exchange.cut('drained');
-      for (const call of [...open]) if (!call.response.headersSent) answerError(call, refuse.draining());
+      for (const exchange of sweeper.all()) exchange.cut('drained');
+      for (const call of open) if (!call.response.headersSent) answerError(call, refuse.draining());
       app.server.closeIdleConnections();
       setTimeout(() => app.server.closeAllConnections(), 1_000).unref();
       await closed;
@@ -135,7 +135,7 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
 }
 
 function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot): void {
-  for (const exchange of [...sweeper.all()]) {
+  for (const exchange of sweeper.all()) {
     const key = exchange.call.principal?.key;
     if (key === undefined) continue;
     const now = keys.byHash(key.hash);

@@ -109,6 +109,12 @@ describe('matching', () => {
       { owner: { type: 'User', name: 'a@x.io@y.io' } },
       false,
     ],
+    [
+      'the last @ of two',
+      { match: { emailDomains: ['y.io'] } },
+      { owner: { type: 'User', name: 'a@x.io@y.io' } },
+      true,
+    ],
     ['a domain of a team', { match: { emailDomains: ['x.io'] } }, { owner: { type: 'Team', name: 'a@x.io' } }, false],
     [
       'a domain written in a tenant',
@@ -200,6 +206,16 @@ describe('what an upstream really serves under a name', () => {
     expect(outcome(allow, key, OPUS)).toBe('azure');
     const deny = settingsOf({ policies: [policyEntry('everyone', { deny: ['corp-*'] })], upstreams });
     expect(outcome(deny, key, OPUS)).toBe('denied_model by platform/everyone');
+  });
+
+  test('a name granted alone holds at an upstream that writes its model another way', () => {
+    const settings = settingsOf({
+      policies: [policyEntry('everyone', { allow: ['claude-house'] })],
+      upstreams: [upstreamEntry('bedrock', { [OPUS]: 'us.anthropic.claude-opus-5-5' })],
+      models: [{ ...house, target: OPUS }],
+    });
+    expect(outcome(settings, key, 'claude-house')).toBe('bedrock');
+    expect(outcome(settings, key, OPUS)).toBe('denied_model by platform/everyone');
   });
 
   test("what a tenant's upstream calls a model changes nothing for callers who do not use it", () => {

@@ -27,10 +27,15 @@ export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix
     id: key.key,
     method: 'virtual_key',
     owner: key.owner.name,
-    email: key.owner.type === 'User' && key.owner.name.includes('@') ? key.owner.name : undefined,
+    email: emailOf(key),
     key,
     source,
   };
+}
+
+/** The owner's address, unless a tenant wrote it: then the name begins with the tenant's namespace and is nobody's address. */
+function emailOf({ owner: { type, name }, namespace }: KeyEntry): string | undefined {
+  return type === 'User' && name.includes('@') && !name.startsWith(`${namespace}/`) ? name : undefined;
 }
 
 /**

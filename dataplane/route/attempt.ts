@@ -106,8 +106,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200 || this.#cancelled) return;
     this.#status = status;
-    this.#headers = headers;
     this.#body?.release();
+    // Some fifty small buffers, which undici would keep until the stream ends.
+    controller.rawHeaders = null;
     if (status >= 300 && status < 400) {
       this.#settle({ kind: 'redirect', target: this.target });
       controller.abort(new Error('redirects are not followed'));
@@ -115,6 +116,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       this.#deadline = undefined;
       this.#sink = this.#owner.relay(status, headers, controller);
     } else {
+      this.#headers = headers;
       this.#deadline = this.#now() + COLLECT_MS;
     }
   }

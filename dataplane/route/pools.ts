@@ -73,9 +73,9 @@ function throughProxy(uri: string, connect: { readonly timeout: number; readonly
     proxyTls: connect,
     requestTls: connect,
     // Requests in the proxy's own form and those through its tunnels: neither may have limits of undici's.
-    factory: (origin, options) => new Pool(origin, { ...options, ...COMMON, connections: null }),
+    factory: (origin, options: Pool.Options) => new Pool(origin, { ...options, ...COMMON, connections: null }),
     // CONNECT itself; its answer is part of connecting.
-    clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout: connect.timeout }),
+    clientFactory: (origin, options: Pool.Options) => new Pool(origin, { ...options, headersTimeout: connect.timeout }),
   });
   // The agent takes a list of headers apart into an object and would keep only the last of a repeated name.
   return agent.compose((dispatch) => (options, handler) => {

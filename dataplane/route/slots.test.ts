@@ -1,6 +1,5 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GatewayError } from '../errors.ts';
 import { Slots, type Waiting } from './slots.ts';
 
 describe('Slots', () => {
@@ -49,7 +48,19 @@ describe('Slots', () => {
         let queue: { id: number; waiting: Waiting }[] = [];
         let ids = 0;
         let refused = 0;
+        let wronglyRefused = false;
         const started: number[] = [];
+        const follow = async (id: number, { granted }: Waiting): Promise<void> => {
+          const isGranted = await granted.then(
+            () => true,
+            () => false,
+          );
+          if (isGranted) {
+            running.push(id);
+            started.push(id);
+          }
+          queue = queue.filter((other) => other.id !== id);
+        };
         for (const each of events) {
           if (typeof each === 'number') slots.resize((cap = each));
           else if (each === 'end' && running.pop() !== undefined) slots.release();
@@ -63,18 +74,10 @@ describe('Slots', () => {
                 started.push(id);
               } else {
                 queue.push({ id, waiting });
-                waiting.granted.then(
-                  () => {
-                    running.push(id);
-                    started.push(id);
-                    queue = queue.filter((other) => other.id !== id);
-                  },
-                  () => (queue = queue.filter((other) => other.id !== id)),
-                );
+                void follow(id, waiting);
               }
-            } catch (error) {
-              expect(error).toBeInstanceOf(GatewayError);
-              expect(slots.queued).toBe(3);
+            } catch {
+              wronglyRefused ||= slots.queued < 3;
               refused++;
             }
           }
@@ -82,9 +85,11 @@ describe('Slots', () => {
           await new Promise<void>((resolve) => setImmediate(resolve));
           expect(slots.inUse).toBe(running.length);
           expect(slots.queued).toBe(queue.length);
-          if (running.length > before) expect(running.length).toBeLessThanOrEqual(cap);
-          if (queue.length > 0) expect(slots.inUse).toBeGreaterThanOrEqual(cap);
+          // A lower cap takes no place away, so more may run than it allows; but nobody starts above it, and nobody waits below it.
+          expect(running.length <= before || running.length <= cap).toBe(true);
+          expect(queue.length === 0 || slots.inUse >= cap).toBe(true);
         }
+        expect(wronglyRefused).toBe(false);
         expect(started).toEqual(started.toSorted((a, b) => a - b));
         expect(started.length + queue.length + refused).toBeLessThanOrEqual(ids);
         while (running.pop() !== undefined || queue.length > 0) {

@@ -27,12 +27,9 @@ export function isNotOffered(path: string): boolean {
 }
 
 /**
- * A base URL that already ends in `/v1` or in `/` makes clients send `/v1/v1/messages` or `//v1/messages`. Rewritten, never redirected:
- * clients follow a redirect with GET.
+ * A base URL that already ends in `/v1`, in `/` or in both makes clients send `/v1/v1/messages`, `//v1/messages` or `/v1//v1/messages`.
+ * Rewritten, never redirected: clients follow a redirect with GET.
  */
 export function lenientUrl(url: string): string {
-  let plain = url;
-  while (plain.startsWith('//')) plain = plain.slice(1);
-  while (plain.startsWith('/v1/v1/')) plain = plain.slice('/v1'.length);
-  return plain;
+  return url.replace(/^\/+(?:v1\/+(?=v1\/))*/, '/');
 }

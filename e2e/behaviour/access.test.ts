@@ -149,7 +149,7 @@ describe('policies', () => {
     };
     expect(await reach('team')).toEqual([OPUS]);
     expect(await reach('low')).toEqual([HAIKU]);
-    expect((await reach('ana')).every((id) => id.startsWith('claude-sonnet-') || id === 'claude-3')).toBe(true);
+    expect((await reach('ana')).every((id) => id.startsWith('claude-sonnet-'))).toBe(true);
     expect((await messages('ana', HAIKU)).status).toBe(400);
   });
 

@@ -3,7 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { basicResources, CI_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
 import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
@@ -20,7 +20,12 @@ let gateway: TestGateway;
 beforeAll(async () => {
   mock = await startMockAnthropic({
     retain: 0,
-    behave: () => ({ kind: 'raw', status: 200, headers: { 'content-type': 'application/json', 'content-length': '2' }, chunks: ['{}'] }),
+    behave: () => ({
+      kind: 'raw',
+      status: 200,
+      headers: { 'content-type': 'application/json', 'content-length': '2' },
+      chunks: ['{}'],
+    }),
   });
   const listen = { limits: { maxBodyBytes: '2Mi' }, timeouts: { body: '500ms' } };
   gateway = await startGateway(basicResources(mock.url, { listen, logging: { level: 'error' } }));
@@ -37,23 +42,24 @@ afterAll(async () => {
   await mock.close();
 });
 
-/** Refusals in the envelope; 501 says that a path is not offered and is no failure. */
-function expectHarmless({ status, head, body }: WireAnswer, isHead = false): void {
-  if (status >= 500) expect(status, head).toBe(501);
-  if (status < 400 || isHead) return;
-  expect(head.toLowerCase()).toContain('content-type: application/json');
-  expect(JSON.parse(body.toString())).toMatchObject({
-    type: 'error',
-    request_id: expect.any(String) as string,
-    error: { type: expect.any(String) as string, message: expect.any(String) as string },
-  });
+/** Why an answer is not what a refusal or a success must be; undefined when it is. 501 says that a path is not offered. */
+function harm({ status, head, body }: WireAnswer): string | undefined {
+  if (status >= 500 && status !== 501) return `a failure of our own: ${head}`;
+  if (status < 400) return undefined;
+  if (!/^content-type: application\/json$/im.test(head)) return `not JSON: ${head}`;
+  const { type, request_id: id, error } = JSON.parse(body.toString()) as Record<string, unknown>;
+  const { type: kind, message } = error as Record<string, unknown>;
+  const whole = type === 'error' && [id, kind, message].every((part) => typeof part === 'string' && part !== '');
+  return whole ? undefined : `not the envelope: ${body.toString()}`;
 }
+
+/** What llhttp lets through in a header value: no controls but the tab. */
+const printable = (text: string): string =>
+  Array.from(text, (char) => (char >= ' ' && char !== '\x7f' ? char : '\t')).join('');
 
 const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/);
 const value = fc.oneof(
-  fc
-    .string({ unit: 'binary-ascii', maxLength: 60 })
-    .map((text) => text.replace(/[\0\r\n\x7f]|[\x01-\x08\x0b-\x1f]/g, ' ')),
+  fc.string({ unit: 'binary-ascii', maxLength: 60 }).map(printable),
   fc
     .uint8Array({ maxLength: 40 })
     .map((bytes) => Buffer.from(bytes.map((byte) => (byte < 32 || byte === 127 ? 160 : byte))).toString('latin1')),
@@ -140,12 +146,12 @@ describe('[SEC-20] generated', () => {
             known ? [AUTH, ...lines] : lines,
             verb === 'GET' || verb === 'HEAD' ? undefined : BODY,
           );
-          // HEAD is answered with a length and no body: nothing to wait for but the end.
+          // HEAD is answered with a length and no body: nothing to wait for but the end of patience.
           const isHead = verb === 'HEAD';
           const { answers, rest } = await speak(gateway.url, bytes, isHead ? { patienceMs: 20 } : {});
-          if (isHead) expect(rest.toString('latin1')).toMatch(/^(HTTP\/1\.1 [1-4]|$)/);
-          else expect(answers.length, bytes.toString('latin1')).toBe(1);
-          for (const answer of answers) expectHarmless(answer, isHead);
+          const faults = isHead ? [] : answers.map(harm);
+          expect(faults).toEqual(isHead ? [] : [undefined]);
+          expect(rest.toString('latin1')).toMatch(/^(HTTP\/1\.1 ([1-4]|501)|$)/);
         },
       ),
       { numRuns: 200 * SCALE },
@@ -206,7 +212,7 @@ describe('[SEC-20] generated', () => {
           const { answers } = await speak(gateway.url, wireRequest('POST', path, [AUTH], body));
           expect(answers).toHaveLength(1);
           expect([200, 400, 403, 411]).toContain(answers[0]!.status);
-          expectHarmless(answers[0]!);
+          expect(harm(answers[0]!)).toBeUndefined();
         },
       ),
       { numRuns: 200 * SCALE },
@@ -236,7 +242,7 @@ describe('[SEC-20] generated', () => {
           }
           const { answers, rest } = await speak(gateway.url, bytes, { end: true });
           expect(rest.toString('latin1')).toMatch(/^(HTTP\/1\.1 |$)/);
-          for (const answer of answers) expectHarmless(answer);
+          for (const answer of answers) expect(harm(answer)).toBeUndefined();
         },
       ),
       { numRuns: 200 * SCALE },
@@ -276,7 +282,7 @@ describe('[SEC-20] bodies made to hurt', () => {
     const started = performance.now();
     const { answers } = await speak(gateway.url, wireRequest('POST', '/v1/messages', [AUTH], body));
     expect(answers[0]?.status).toBe(status);
-    expectHarmless(answers[0]!);
+    expect(harm(answers[0]!)).toBeUndefined();
     // Linear work: a quadratic scan of 1 MB would take minutes.
     expect(performance.now() - started).toBeLessThan(2_000);
   });
@@ -300,7 +306,7 @@ describe('[SEC-20] bodies made to hurt', () => {
       body.length === 0 ? wireRequest('POST', '/v1/messages', lines) : wireRequest('POST', '/v1/messages', lines, body);
     const { answers } = await speak(gateway.url, bytes);
     expect(answers[0]?.status).toBe(status);
-    expectHarmless(answers[0]!);
+    expect(harm(answers[0]!)).toBeUndefined();
   });
 });
 

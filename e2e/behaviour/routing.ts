@@ -104,7 +104,7 @@ export function errorOf({ body }: Pick<Answer, 'body'>): ErrorBody {
 export interface Begun {
   readonly answer: Promise<Answer>;
   /** Breaks the client's connection. */
-  leave(): void;
+  leave(this: void): void;
 }
 
 /** Begins a call; `answer` settles when it is over, and rejects when the client left before the headers. */

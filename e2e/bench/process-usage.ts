@@ -1,6 +1,7 @@
 /** What a process has used, read from /proc: CPU time and resident memory. Linux only. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 let ticksPerSecond: number | undefined;
 
@@ -22,6 +23,17 @@ export function cpuTicks(stat: string): number {
 /** Resident bytes of a process (VmRSS). */
 export function residentBytes(pid: number): number {
   return memoryBytes(pid, 'VmRSS');
+}
+
+/** V8 gives pages back some seconds after they fell empty: waits until the size stays, at most `patienceMs`. */
+export async function settledBytes(pid: number, patienceMs = 20_000): Promise<number> {
+  const until = performance.now() + patienceMs;
+  for (let before = residentBytes(pid); ;) {
+    await sleep(4_000);
+    const now = residentBytes(pid);
+    if (now > before * 0.98 || performance.now() > until) return now;
+    before = now;
+  }
 }
 
 /** The most a process was resident with so far (VmHWM). */

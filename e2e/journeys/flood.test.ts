@@ -99,10 +99,10 @@ test('[ROUTE-24] [KEY-10] [OPS-05] zero failed requests and zero wrong answers w
   const wrong: string[] = [];
   const statuses = new Map<number, number>();
   let asked = 0;
-  let flooding = true;
+  const over = new AbortController();
 
   async function flood(worker: number): Promise<void> {
-    for (let turn = worker; flooding; turn++) {
+    for (let turn = worker; !over.signal.aborted; turn++) {
       const key = turn % 3 === 0 ? 'ci' : VICTIMS[turn % VICTIMS.length]!;
       const model = turn % 2 === 0 ? ALLOWED : DISPUTED;
       const from = oldest;
@@ -142,7 +142,7 @@ test('[ROUTE-24] [KEY-10] [OPS-05] zero failed requests and zero wrong answers w
   await sleep(BETWEEN_MS);
   const seconds = (performance.now() - begun) / 1_000;
   expect(mock.open(), 'streams are still open under the last configuration').toBeGreaterThanOrEqual(STREAMS);
-  flooding = false;
+  over.abort();
   await Promise.all(workers);
   const finished = await Promise.all(streams);
 
@@ -152,7 +152,7 @@ test('[ROUTE-24] [KEY-10] [OPS-05] zero failed requests and zero wrong answers w
       `${EDITS} edits, each in force after ${Math.round(reloads[EDITS >> 1]!)} ms (median), ${Math.round(reloads.at(-1)!)} ms (worst); ${STREAMS} streams\n`,
   );
   expect(wrong.slice(0, 10)).toEqual([]);
-  expect([...statuses.keys()].sort()).toEqual([200, 400, 401]);
+  expect(new Set(statuses.keys())).toEqual(new Set([200, 400, 401]));
   for (const { status, text } of finished) {
     expect(status).toBe(200);
     expect(text).toMatch(/event: message_stop\ndata: [^\n]+\n\n$/);

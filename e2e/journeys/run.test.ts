@@ -361,7 +361,7 @@ async function restarted(visit: (url: string, state: string) => Promise<void>): 
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-again-'));
   const [port, metrics] = [await freePort(), await freePort()];
   const manifest = readFileSync(file(), 'utf8')
-    .replaceAll(String(new URL(portcullis.url).port), String(port))
+    .replaceAll(new URL(portcullis.url).port, String(port))
     .replaceAll(String(metricsPort), String(metrics));
   writeFileSync(join(folder, 'again.yaml'), manifest);
   const state = join(folder, 'state');

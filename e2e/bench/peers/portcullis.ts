@@ -28,7 +28,7 @@ export async function startPortcullis(upstreamUrl: string, folder: string, keys:
   mkdirSync(state);
 
   const begun = performance.now();
-  const server = startServer(process.execPath, [program, 'run', '--state', state, file], folder);
+  const server = startServer(program, ['run', '--state', state, file], folder);
   const headers = { authorization: `Bearer ${keyValue(keys - 1)}` };
   const url = `http://127.0.0.1:${port}`;
   await untilAnswers(server, url, headers, 60_000);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { probe } from '../peers/start-server.ts';
 import { startPortcullis } from '../peers/portcullis.ts';
 import type { RunningPortcullis } from '../peers/portcullis.ts';
-import { peakResidentBytes, residentBytes } from '../process-usage.ts';
+import { peakResidentBytes, settledBytes } from '../process-usage.ts';
 import { median } from '../statistics.ts';
 import type { Bench } from './bench.ts';
 
@@ -37,7 +37,7 @@ export async function manyKeys(bench: Bench, keys: number, starts: number, switc
     const running = await startPortcullis(bench.upstream.ready.url, bench.folder(), keys);
     try {
       ready.push(running.readyMs);
-      resident.push(await settled(running.pid ?? 0));
+      resident.push(await settledBytes(running.pid ?? 0));
       peak = Math.max(peak, peakResidentBytes(running.pid ?? 0));
       if (start < starts) continue;
       for (let count = 0; count < switches; count += 1) {
@@ -58,19 +58,6 @@ export async function manyKeys(bench: Bench, keys: number, starts: number, switc
     slowestReloadMs: Math.max(...reloads),
     loggedLoadMs,
   };
-}
-
-/** V8 gives pages back some seconds after they fell empty: waits until the size stays, at most this long. */
-const settleMs = 20_000;
-
-async function settled(pid: number): Promise<number> {
-  const until = performance.now() + settleMs;
-  for (let before = residentBytes(pid); ;) {
-    await sleep(5_000);
-    const now = residentBytes(pid);
-    if (now > before * 0.98 || performance.now() > until) return now;
-    before = now;
-  }
 }
 
 /** Switches the callers' key and asks until the answer follows; each question waits for the one before it. */

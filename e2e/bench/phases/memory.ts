@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BodyName } from '../bodies.ts';
 import { probe } from '../peers/start-server.ts';
-import { residentBytes } from '../process-usage.ts';
+import { residentBytes, settledBytes } from '../process-usage.ts';
 import { load } from './bench.ts';
 import type { Bench } from './bench.ts';
 
@@ -31,8 +31,8 @@ export async function memory(bench: Bench): Promise<MemoryFigure[]> {
         const { url, headers, pid } = running;
         await load(bench, { kind: 'hold', url, headers, body, count: 50, perSecond });
         await load(bench, { kind: 'release' });
-        await sleep(500);
-        const before = residentBytes(pid ?? 0);
+        // A process that has just started may still hold pages that streams would only fill again.
+        const before = await settledBytes(pid ?? 0);
         const { opened } = await load(bench, { kind: 'hold', url, headers, body, count: streams, perSecond });
         await sleep(1000);
         const bytesPerStream = (residentBytes(pid ?? 0) - before) / Math.max(1, opened);
