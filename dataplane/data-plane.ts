@@ -120,8 +120,6 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
         await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
         app.server.closeIdleConnections();
       }
-      // First the queue, so that no place that becomes free now is given to anybody.
-      slots.dismiss(refuse.draining());
       for (const exchange of sweeper.all()) exchange.cut('drained');
       for (const call of open) if (!call.response.headersSent) answerError(call, refuse.draining());
       app.server.closeIdleConnections();

@@ -38,6 +38,12 @@ describe('resolution', () => {
     expect(later.resolve('nobody')?.id).toBe('claude-opus-5-5');
   });
 
+  test('[API-04] an entry that describes a built-in model replaces it in the list', () => {
+    const described = new ModelTable(true, [{ ...HOUSE, id: 'claude-opus-5-5' }], []);
+    const rows = described.list().filter(({ listedId }) => listedId === 'claude-opus-5-5');
+    expect(rows.map(({ displayName, description }) => [displayName, description])).toEqual([['House', 'Ours']]);
+  });
+
   test('without the built-in catalog only what was named is served', () => {
     const own = new ModelTable(false, [HOUSE], [upstreamEntry('a', { 'corp-x': 'dep-1' })]);
     expect(own.list().map(({ listedId }) => listedId)).toEqual(['claude-house', 'corp-x']);

@@ -49,7 +49,8 @@ export class ModelTable {
     if (builtin) for (const { id } of this.#catalog.models) this.#serve(id, mapped.get(id));
     for (const [id, upstreamIds] of mapped) if (!this.#served.has(id)) this.#serve(id, upstreamIds);
     for (const entry of entries) this.#alias(entry);
-    this.#listed.push(...this.#aliases.values(), ...this.#served.values());
+    const plain = [...this.#served.values()].filter(({ id }) => !this.#aliases.has(id.toLowerCase()));
+    this.#listed.push(...this.#aliases.values(), ...plain);
   }
 
   /**

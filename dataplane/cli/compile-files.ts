@@ -31,7 +31,8 @@ export interface CompileFilesOptions {
 export function compileFiles({ paths, environment, state, now }: CompileFilesOptions): CompiledFiles {
   const loaded = loadFiles(paths, environment);
   const { revision, faults, notes, documents: places } = loaded;
-  const objects = loaded.objects.map((object) => withCreation(object, state, now, places));
+  const seen = new Date(now()).toISOString();
+  const objects = loaded.objects.map((object) => withCreation(object, state, seen, places));
   const minted = state === undefined || faults.length > 0 ? [] : mintKeys(objects, state.folder);
   const secrets = new Map(loaded.secrets);
   for (const { secret, values } of minted) secrets.set(secret, values);
@@ -57,11 +58,11 @@ const CHECK_PEPPER = new SecretText('0'.repeat(64));
 function withCreation(
   object: RawObject,
   state: StateFolder | undefined,
-  now: () => number,
+  now: string,
   places: LoadedFiles['documents'],
 ): RawObject {
   if (object.metadata.creationTimestamp !== undefined) return object;
-  const created = state?.createdAt(identity(object), now) ?? new Date(now()).toISOString();
+  const created = state?.createdAt(identity(object), now) ?? now;
   const dated = { ...object, metadata: { ...object.metadata, creationTimestamp: created } };
   const place = places.get(object);
   if (place !== undefined) (places as Map<RawObject, typeof place>).set(dated, place);

@@ -80,7 +80,7 @@ describe('the folder', () => {
     ['empty', ''],
     ['another version', '{"version":2,"pepper":"00"}'],
     ['parts missing', `{"version":1,"pepper":"${'0'.repeat(64)}"}`],
-    ['a weak pepper', '{"version":1,"pepper":"","created":{},"live":{},"tombstones":{}}'],
+    ['a weak pepper', '{"version":1,"pepper":"","created":[],"live":{},"tombstones":{}}'],
   ])('a state file that is broken (%s) gives advice and stays as it is', (_name, text) => {
     mkdirSync(space.state);
     writeFileSync(stateFile(), text);

@@ -11,10 +11,10 @@ const keptSchema = z.strictObject({
   version: z.literal(1),
   /** Hex, 32 bytes. */
   pepper: z.string().regex(/^[0-9a-f]{64}$/),
-  /** First seen, RFC 3339, by `Kind namespace/name`. */
-  created: z.record(z.string(), z.string()),
-  /** Hash of each live key, by Gateway and then by `namespace/name`: what is gone next time was deleted. */
-  live: z.record(z.string(), z.record(z.string(), z.string())),
+  /** `<first seen, RFC 3339> Kind namespace/name`. Lines, because 100,000 members make a slow object. */
+  created: z.array(z.string()),
+  /** `<hash> namespace/name` of each live key, by Gateway: what is gone next time was deleted. */
+  live: z.record(z.string(), z.array(z.string())),
   /** Hashes that may never come back, by Gateway. */
   tombstones: z.record(z.string(), z.array(z.string())),
 });
@@ -31,6 +31,7 @@ export interface KeyState {
 export class StateFolder {
   readonly #file: string;
   readonly #kept: Kept;
+  readonly #created: Map<string, string>;
   readonly folder: string;
   #saved: string;
 
@@ -43,21 +44,23 @@ export class StateFolder {
     this.#saved = exists ? readFileSync(this.#file, 'utf8') : '';
     // An empty file is a broken one: a fresh pepper would end every key.
     this.#kept = exists ? parse(this.#saved, this.#file) : fresh();
+    this.#created = readLines(this.#kept.created);
   }
 
   get pepper(): SecretText {
     return new SecretText(this.#kept.pepper);
   }
 
-  /** When an object was first seen; noted now when it is new. */
-  createdAt(identity: string, now: () => number): string {
-    return (this.#kept.created[identity] ??= new Date(now()).toISOString());
+  /** When an object was first seen; noted as `now`, RFC 3339, when it is new. */
+  createdAt(identity: string, now: string): string {
+    const known = this.#created.get(identity);
+    if (known === undefined) this.#created.set(identity, now);
+    return known ?? now;
   }
 
   /** Forgets objects that are gone, so that a name used again starts anew. */
   forgetObjects(present: ReadonlySet<string>): void {
-    for (const identity of Object.keys(this.#kept.created))
-      if (!present.has(identity)) delete this.#kept.created[identity];
+    for (const identity of this.#created.keys()) if (!present.has(identity)) this.#created.delete(identity);
   }
 
   tombstones(): ReadonlyMap<string, ReadonlySet<string>> {
@@ -71,24 +74,25 @@ export class StateFolder {
    */
   recordKeys(gateway: string, keys: ReadonlyMap<string, KeyState>, objects: ReadonlySet<string>): void {
     const graves = new Set(this.#kept.tombstones[gateway]);
-    const live = this.#kept.live[gateway] ?? {};
+    const live = readLines(this.#kept.live[gateway] ?? []);
     const inUse = new Set([...keys.values()].map(({ hash }) => hash));
-    for (const [key, hash] of Object.entries(live)) {
-      if (!objects.has(key) && !inUse.has(hash)) graves.add(hash);
-      if (!objects.has(key)) delete live[key];
+    for (const [key, hash] of live) {
+      if (objects.has(key)) continue;
+      if (!inUse.has(hash)) graves.add(hash);
+      live.delete(key);
     }
-    for (const [key, { hash = live[key], revoked }] of keys) {
+    for (const [key, { hash = live.get(key), revoked }] of keys) {
       if (hash === undefined) continue;
-      live[key] = hash;
+      live.set(key, hash);
       if (revoked) graves.add(hash);
     }
-    this.#kept.live[gateway] = live;
+    this.#kept.live[gateway] = writeLines(live);
     this.#kept.tombstones[gateway] = [...graves].sort();
   }
 
   /** Writes what changed, whole or not at all. */
   save(): void {
-    const text = JSON.stringify(this.#kept);
+    const text = JSON.stringify({ ...this.#kept, created: writeLines(this.#created) });
     if (text === this.#saved) return;
     writePrivate(this.#file, text);
     this.#saved = text;
@@ -105,7 +109,7 @@ export function writePrivate(file: string, text: string): void {
 }
 
 function fresh(): Kept {
-  return { version: 1, pepper: randomBytes(32).toString('hex'), created: {}, live: {}, tombstones: {} };
+  return { version: 1, pepper: randomBytes(32).toString('hex'), created: [], live: {}, tombstones: {} };
 }
 
 function parse(text: string, file: string): Kept {
@@ -115,6 +119,20 @@ function parse(text: string, file: string): Kept {
     `${file} is not a state file of this version. Restore it from a backup, or move it away to start afresh: ` +
       'generated keys keep their values, but what was deleted or revoked is forgotten',
   );
+}
+
+/** `value key` lines as a map from key to value. */
+function readLines(lines: readonly string[]): Map<string, string> {
+  return new Map(
+    lines.map((line) => {
+      const space = line.indexOf(' ');
+      return [line.slice(space + 1), line.slice(0, space)];
+    }),
+  );
+}
+
+function writeLines(map: ReadonlyMap<string, string>): string[] {
+  return Array.from(map, ([key, value]) => `${value} ${key}`);
 }
 
 function parseJson(text: string): unknown {

@@ -14,17 +14,6 @@ describe('Slots', () => {
     waiting.cancel();
   });
 
-  test('[ROUTE-22] dismissing fails every wait and leaves running calls their places', async () => {
-    const slots = new Slots(1);
-    slots.acquire(5, 1_000);
-    const waits = [slots.acquire(5, 1_000)!, slots.acquire(5, 1_000)!];
-    const outcome = Promise.allSettled(waits.map(({ granted }) => granted));
-    const error = new Error('over');
-    slots.dismiss(error);
-    expect(await outcome).toEqual(waits.map(() => ({ status: 'rejected', reason: error })));
-    expect([slots.inUse, slots.queued]).toEqual([1, 0]);
-  });
-
   test('a turn given up after it was granted is not given up twice', async () => {
     const slots = new Slots(1);
     slots.acquire(1, 1_000);

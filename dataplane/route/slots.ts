@@ -59,15 +59,6 @@ export class Slots {
     this.#admit();
   }
 
-  /** Fails every wait, for when the process is about to end. */
-  dismiss(error: Error): void {
-    for (const turn of this.#queue) {
-      this.#queue.delete(turn);
-      clearTimeout(turn.timer);
-      turn.giveUp(error);
-    }
-  }
-
   #admit(): void {
     for (const turn of this.#queue) {
       if (this.#inUse >= this.#max) return;

@@ -118,7 +118,8 @@ describe('rotation', () => {
 });
 
 describe('secrecy', () => {
-  const PLANTED = 'sk-ant-api03-planted-credential-0123456789';
+  // Of no known form: nothing but the comparison with what we sent can find it.
+  const PLANTED = 'corp-planted-credential-0123456789';
   const ECHOES: readonly (readonly [name: string, behaviour: Behaviour])[] = [
     ...[400, 401, 403, 404, 413, 422, 429, 500, 501, 503, 529].map(
       (status) => [`a ${status} that repeats it`, { kind: 'status', status, message: `bad key ${PLANTED}` }] as const,

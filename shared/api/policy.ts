@@ -25,7 +25,7 @@ const match = withRules(
         z.string().min(1).max(256).regex(/\S/, 'must not be blank'),
         'Users by name or e-mail, as in the owner of a VirtualKey.',
       ).optional(),
-      keySelector: selector('Labels of VirtualKeys.').optional(),
+      keySelector: selector("Labels of VirtualKeys of the policy's own namespace.").optional(),
     })
     .describe('Whom the policy is for. Values of one list are alternatives; the fields add up.'),
   [
