@@ -61,14 +61,15 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#now = now;
   }
 
-  dispatch(dispatcher: Dispatcher, { path, headers, body }: UpstreamRequest): void {
+  /** @param connections opens them when first used, and fails as a connection does when it cannot */
+  dispatch(connections: () => Dispatcher, { path, headers, body }: UpstreamRequest): void {
     const upload = requestBody(body);
     this.#body = upload;
     headers.push('content-length', String(body.length));
     this.#deadline = this.#now() + this.#times.connect;
     try {
       const options = { origin: this.target.origin, path, method: 'POST', headers, body: upload.body as never };
-      dispatcher.dispatch(options, this);
+      connections().dispatch(options, this);
     } catch (error) {
       this.onResponseError(undefined, error as Error);
     }

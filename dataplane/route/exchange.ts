@@ -180,7 +180,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const { connect, firstByte } = settings.gateway.listen.timeouts;
     const times = { connect, firstByte: target.entry.firstByteTimeout ?? firstByte };
     this.#attempt = new Attempt(target, this, times, this.now);
-    this.#attempt.dispatch(this.#context.pools.of(target.origin), upstream);
+    this.#attempt.dispatch(() => this.#context.pools.of(target.origin), upstream);
   }
 
   #answer(final: FinalAnswer): void {

@@ -227,6 +227,19 @@ describe('a proxy that does not work', () => {
     expect((await gateway.record(({ status }) => status === 200))['upstream']).toBe('default/b');
   });
 
+  test('[PROV-31] [ROUTE-06] neither does an address that is none bring a call down, first or later in the order', async () => {
+    const other = await startMockAnthropic();
+    mock.behave(() => ({ kind: 'status', status: 500 }));
+    const sites = [site('a', mock.url, 0), site('b', 'https://api.llm.test', 1), site('c', other.url, 2)];
+    gateway = await startGateway(
+      siteResources(sites, { proxy: { url: 'http://proxy:99999', noProxy: ['127.0.0.1'] } }),
+    );
+    expect((await call(gateway)).status).toBe(200);
+    expect([mock.received(), other.received()]).toEqual([1, 1]);
+    await allPlacesFree(gateway);
+    await other.close();
+  });
+
   test.each([403, 407, 502])('[PROV-31] [ROUTE-06] a %i to CONNECT too', async (status) => {
     const refusing = await startProxy(mock.url, status);
     gateway = await behind(refusing.url);

@@ -1,6 +1,7 @@
 // The order of upstreams: priority, models they can serve, weights, sessions; and retries within one of them.
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { gatewaySpec } from '#shared/api/gateway.ts';
 import { freePort, startGateway, withObjects, type TestGateway } from '../harness/gateway.ts';
 import { call, callerHeaders, errorOf, metric, MODEL, site, siteResources, startSites, type Sites } from './routing.ts';
 
@@ -91,6 +92,30 @@ describe('what fails over is configurable', () => {
     sites = await startSites([{}, {}], { routing: { failoverOn: [] } });
     await sites.mocks[0]!.close();
     expect((await call(sites.gateway)).status).toBe(200);
+  });
+});
+
+describe('the first-byte limit', () => {
+  test('[ROUTE-11] an upstream may have its own, shorter or longer than that of the Gateway', async () => {
+    sites = await startSites([{ timeouts: { firstByte: '100ms' } }, {}], {
+      listen: { timeouts: { firstByte: '60s' } },
+    });
+    sites.script({ kind: 'hang' });
+    const started = performance.now();
+    expect((await call(sites.gateway)).status).toBe(200);
+    expect(performance.now() - started).toBeLessThan(3_000);
+    await sites.close();
+
+    sites = await startSites([{ timeouts: { firstByte: '60s' } }, {}], {
+      listen: { timeouts: { firstByte: '100ms' } },
+    });
+    sites.script({ kind: 'text', delayMs: 500 });
+    expect((await call(sites.gateway)).status).toBe(200);
+    expect(sites.received()).toEqual([1, 0]);
+  });
+
+  test('[ROUTE-11] it is 120 seconds where nobody says otherwise', () => {
+    expect(gatewaySpec.parse({ publicUrl: 'http://localhost:8080' }).listen.timeouts.firstByte).toBe('120s');
   });
 });
 
