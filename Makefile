@@ -37,8 +37,9 @@ bench: build nginx ## measure against nginx and a bare forwarder; prints a table
 soak: build ## an hour's worth of mixed load in a few minutes: memory, sockets, slots and timers must stay flat
 	@$(NPM) exec --no -- node e2e/soak/main.ts
 
-fuzz: node_modules ## the scanners against millions of random documents
+fuzz: node_modules ## the scanners and the running server against millions of hostile inputs
 	@FUZZ_SCALE=100 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit dataplane/wire --testTimeout 1200000
+	@FUZZ_SCALE=20 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit e2e/behaviour/hostile.test.ts --testTimeout 1200000
 
 golden: node_modules ## rewrite the golden files of the compile step
 	@UPDATE_GOLDEN=1 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit shared/compile/golden.test.ts

@@ -103,3 +103,16 @@ test('every folder of sources says at its files what they are for', () => {
   );
   expect(silent).toEqual([]);
 });
+
+test('every proven row names tests that exist, and a test names the row', () => {
+  const tests = files.filter((file) => file.endsWith('.test.ts'));
+  const titles = tests.map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
+  const rows = readFileSync(join(ROOT, 'e2e/requirements.md'), 'utf8').matchAll(/^\| ([A-Z]+-\d+) \| (.*) \|$/gm);
+  const unproven = [...rows].flatMap(([, id = '', proof = '']) => {
+    const missing = [...proof.matchAll(/[\w./-]+\.test\.ts/g)].filter(
+      ([name]) => !tests.some((file) => file.endsWith(name)),
+    );
+    return [...(titles.includes(id) ? [] : [`${id}: no test`]), ...missing.map(([name]) => `${id}: no ${name}`)];
+  });
+  expect(unproven).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { compile } from '#shared/compile/compile.ts';
 import type { CompiledGateway, ObjectStatus, RawObject } from '#shared/compile/types.ts';
 import type { Fault } from '#shared/api/documents.ts';
 import { SecretText } from '#shared/secret-text.ts';
-import { loadFiles, type LoadedFiles } from './load.ts';
+import { identity, loadFiles, type LoadedFiles } from './load.ts';
 import { mintKeys, type MintedKey } from './mint.ts';
 import type { KeyState, StateFolder } from './state.ts';
 
@@ -32,7 +32,7 @@ export function compileFiles({ paths, environment, state, now }: CompileFilesOpt
   const loaded = loadFiles(paths, environment);
   const { revision, faults, notes, documents: places } = loaded;
   const seen = new Date(now()).toISOString();
-  const objects = loaded.objects.map((object) => withCreation(object, state, seen, places));
+  const objects = loaded.objects.map((object) => withCreation(object, state, seen));
   const minted = state === undefined || faults.length > 0 ? [] : mintKeys(objects, state.folder);
   const secrets = new Map(loaded.secrets);
   for (const { secret, values } of minted) secrets.set(secret, values);
@@ -55,27 +55,15 @@ export function compileFiles({ paths, environment, state, now }: CompileFilesOpt
 const CHECK_PEPPER = new SecretText('0'.repeat(64));
 
 /** Files know no creation times; the state folder remembers when an object was first seen. */
-function withCreation(
-  object: RawObject,
-  state: StateFolder | undefined,
-  now: string,
-  places: LoadedFiles['documents'],
-): RawObject {
+function withCreation(object: RawObject, state: StateFolder | undefined, now: string): RawObject {
   if (object.metadata.creationTimestamp !== undefined) return object;
-  const created = state?.createdAt(identity(object), now) ?? now;
-  const dated = { ...object, metadata: { ...object.metadata, creationTimestamp: created } };
-  const place = places.get(object);
-  if (place !== undefined) (places as Map<RawObject, typeof place>).set(dated, place);
-  return dated;
-}
-
-export function identity({ kind, metadata }: RawObject): string {
-  return `${kind} ${metadata.namespace}/${metadata.name}`;
+  const creationTimestamp = state?.createdAt(identity(object), now) ?? now;
+  return { ...object, metadata: { ...object.metadata, creationTimestamp } };
 }
 
 /** Gives what must outlive this process to the state folder. Call it only for a configuration that went into force. */
-export function remember({ gateways, objects }: CompiledFiles, state: StateFolder): void {
-  state.forgetObjects(new Set(objects.map(identity)));
+export function remember({ gateways, objects, places }: CompiledFiles, state: StateFolder): void {
+  state.forgetObjects(places);
   const virtualKeys = objects.filter(({ kind }) => kind === 'VirtualKey');
   const names = new Set(virtualKeys.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`));
   // Revoked together with its Secret, a key has no value to compile; it is buried all the same.

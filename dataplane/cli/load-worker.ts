@@ -1,5 +1,6 @@
 // Loading happens on a thread of its own: reading and compiling 100,000 keys takes seconds, and streams must not stand still meanwhile.
 // The thread ends with each load and takes its garbage with it. What it hands over is the bundle, the secrets and the keys in shards.
+import { statSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Bundle } from '#shared/bundle/bundle.ts';
 import { cutShards, type KeyShard } from '#shared/bundle/shards.ts';
@@ -34,6 +35,22 @@ type Reply = { readonly loaded: Loaded } | { readonly unusable: string } | { rea
 
 /** Most garbage of a load dies young; a roomy nursery keeps the collector from copying it around. */
 const LIMITS = { maxYoungGenerationSizeMb: 64, maxOldGenerationSizeMb: 4096 };
+
+/**
+ * Remembers the program file as it is now. An upgrade in place would otherwise have the next load run new code for an old process.
+ * @returns throws {@link UnusableConfigurationError} when the file is another one by then
+ */
+export function guardProgram(program: string): () => void {
+  const fingerprint = (): string => {
+    const { ino, size, mtimeMs } = statSync(program, { throwIfNoEntry: false }) ?? { ino: 0, size: 0, mtimeMs: 0 };
+    return `${ino} ${size} ${mtimeMs}`;
+  };
+  const started = fingerprint();
+  return () => {
+    if (fingerprint() !== started)
+      throw new UnusableConfigurationError(`${program} was replaced: restart to use it and to take edits again`);
+  };
+}
 
 /**
  * @param program file that starts the program; it must call {@link serveLoad} when it finds itself on a load thread

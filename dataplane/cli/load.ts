@@ -15,8 +15,8 @@ export interface LoadedFiles {
   /** Content hash of all files. */
   readonly revision: string;
   readonly objects: readonly RawObject[];
-  /** The document an object came from, for pointing at lines. */
-  readonly documents: ReadonlyMap<RawObject, Document>;
+  /** The document behind every `Kind namespace/name`, for pointing at lines. */
+  readonly documents: ReadonlyMap<string, Document>;
   readonly secrets: ReadonlyMap<string, ReadonlyMap<string, SecretText>>;
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** What could not be read at all. */
@@ -59,15 +59,19 @@ export function loadFiles(
   return { revision: revision.digest('hex').slice(0, 12), objects, documents, secrets, namespaces, faults, notes };
 }
 
+/** `Kind namespace/name`. */
+export function identity({ kind, metadata }: RawObject): string {
+  return `${kind} ${metadata.namespace}/${metadata.name}`;
+}
+
 class Loader {
   readonly objects: RawObject[] = [];
-  readonly documents = new Map<RawObject, Document>();
+  readonly documents = new Map<string, Document>();
   readonly secrets = new Map<string, ReadonlyMap<string, SecretText>>();
   readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
   readonly faults: Fault[] = [];
   readonly notes: Fault[] = [];
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #seen = new Set<string>();
 
   constructor(environment: Readonly<Record<string, string | undefined>>) {
     this.#environment = environment;
@@ -86,10 +90,8 @@ class Loader {
       for (const { path, message } of parsed.issues) this.faults.push({ ...document.locate(path), message });
       return;
     }
-    const { kind, metadata } = parsed.value;
-    if (!this.#isFirst(`${kind} ${metadata.namespace}/${metadata.name}`, document)) return;
+    if (!this.#isFirst(identity(parsed.value), document)) return;
     this.objects.push(parsed.value);
-    this.documents.set(parsed.value, document);
   }
 
   #addSecret(document: Document): void {
@@ -151,11 +153,11 @@ class Loader {
   }
 
   #isFirst(identity: string, document: Document): boolean {
-    if (this.#seen.has(identity)) {
+    if (this.documents.has(identity)) {
       this.faults.push({ ...document.locate(['metadata', 'name']), message: `${identity} is there twice` });
       return false;
     }
-    this.#seen.add(identity);
+    this.documents.set(identity, document);
     return true;
   }
 }
@@ -168,7 +170,9 @@ function isForeign({ value: { apiVersion, kind } }: Document): boolean {
   if (typeof apiVersion !== 'string') return false;
   const slash = apiVersion.indexOf('/');
   if (slash < 0) return apiVersion === 'v1' && kindInfo(String(kind)) === undefined;
-  return didYouMean(apiVersion.slice(0, slash), [GROUP]) === undefined;
+  // Nearly every document is ours: the distance of words is only measured for the others.
+  const group = apiVersion.slice(0, slash);
+  return group !== GROUP && didYouMean(group, [GROUP]) === undefined;
 }
 
 function text(value: unknown): string | undefined {

@@ -1,7 +1,7 @@
 // What people and pipelines see of a configuration: a table of objects and conditions, every fault with file and line, or all of it as JSON.
 import type { Fault } from '#shared/api/documents.ts';
 import type { ObjectStatus } from '#shared/compile/types.ts';
-import { identity, type CompiledFiles } from './compile-files.ts';
+import type { CompiledFiles } from './compile-files.ts';
 
 /** A fault of an object or a file, placed. */
 export interface Placed {
@@ -96,13 +96,10 @@ export function jsonText(compiled: CompiledFiles): string {
 }
 
 function locator({
-  objects,
   places,
 }: CompiledFiles): (object: string, path: readonly (string | number)[]) => Omit<Placed, 'object' | 'message'> {
-  const byName = new Map(objects.map((object) => [identity(object), object]));
   return (name, path) => {
-    const object = byName.get(name);
-    const document = object && places.get(object);
+    const document = places.get(name);
     return document === undefined ? { file: '?', line: 0, column: 0 } : position(document.locate(path));
   };
 }

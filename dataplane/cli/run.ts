@@ -8,7 +8,7 @@ import { KeyIndex } from '../identify/key-index.ts';
 import type { AuditSink } from '../meter/audit.ts';
 import type { PoolOptions } from '../route/pools.ts';
 import type { DemoUpstream } from './demo-upstream.ts';
-import { loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
+import { guardProgram, loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
 import { watchFiles } from './watch.ts';
 import { welcome } from './welcome.ts';
 
@@ -33,7 +33,12 @@ export interface Running {
 export async function run(options: RunOptions): Promise<Running> {
   const holder = new SnapshotHolder();
   const serving = Promise.withResolvers<DataPlane>();
-  const watcher = watchFiles(options.paths, async () => reload(options, holder, await serving.promise));
+  const sameProgram = guardProgram(options.program);
+  const loadAgain = (): Promise<Loaded> => {
+    sameProgram();
+    return load(options);
+  };
+  const watcher = watchFiles(options.paths, async () => reload(options, loadAgain, holder, await serving.promise));
   try {
     const first = await load(options);
     await apply(first, options, holder);
@@ -70,10 +75,15 @@ async function apply(loaded: Loaded, { demo }: RunOptions, holder: SnapshotHolde
 }
 
 /** Puts an edit into force, or leaves the last good configuration serving and says why. */
-async function reload(options: RunOptions, holder: SnapshotHolder, { metrics }: DataPlane): Promise<void> {
+async function reload(
+  options: RunOptions,
+  loadAgain: () => Promise<Loaded>,
+  holder: SnapshotHolder,
+  { metrics }: DataPlane,
+): Promise<void> {
   const started = performance.now();
   try {
-    const loaded = await load(options);
+    const loaded = await loadAgain();
     const before = holder.current?.settings;
     if (loaded.revision === before?.revision) {
       options.say(`unchanged: revision ${loaded.revision} keeps serving`);

@@ -59,7 +59,7 @@ export class StateFolder {
   }
 
   /** Forgets objects that are gone, so that a name used again starts anew. */
-  forgetObjects(present: ReadonlySet<string>): void {
+  forgetObjects(present: { has(identity: string): boolean }): void {
     for (const identity of this.#created.keys()) if (!present.has(identity)) this.#created.delete(identity);
   }
 

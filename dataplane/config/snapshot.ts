@@ -38,9 +38,7 @@ export class UnknownFormatError extends Error {
  */
 export function buildSnapshot(revision: string, bundle: Bundle, credentials: Credentials, keys: KeyIndex): Snapshot {
   if (bundle.format !== BUNDLE_FORMAT) {
-    throw new UnknownFormatError(
-      `bundle format ${bundle.format as number} is not ${BUNDLE_FORMAT}: upgrade the data plane`,
-    );
+    throw new UnknownFormatError(`the bundle is not of format ${BUNDLE_FORMAT}: upgrade the data plane`);
   }
   const { gateway } = bundle;
   const models = new ModelTable(gateway.builtinModels, bundle.models, bundle.upstreams);

@@ -1,6 +1,6 @@
 // The one file that is shipped, alone in an empty folder: no packages beside it, no store, no operator, and quickly ready, because pipelines
 // start it as a sidecar and wait only seconds.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ import {
   type PortcullisProcess,
   type StartOptions,
 } from '../harness/portcullis-process.ts';
-import { basicResources, CI_KEY, NAMESPACE, object, type Resources } from '../harness/resources.ts';
+import { basicResources, CI_KEY, NAMESPACE, object, eventually, type Resources } from '../harness/resources.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../crds/samples/quickstart.yaml', import.meta.url));
 /** What pipelines wait for a sidecar. */
@@ -104,3 +104,19 @@ interface SampleDocument {
   readonly spec?: Record<string, unknown>;
   readonly stringData?: Record<string, string>;
 }
+
+test('an upgrade in place leaves the old program serving, takes no edit and says to restart', async () => {
+  const mock = await startMockAnthropic();
+  const resources = basicResources(mock.url);
+  const running = await start(resources);
+  copyFileSync(await builtProgram(), `${program}.new`);
+  renameSync(`${program}.new`, program);
+  // The edit is never taken over, so its promise is left alone.
+  void running
+    .edit({ ...resources, secrets: { ...resources.secrets, [`${NAMESPACE}/other`]: { a: 'b' } } })
+    .catch(() => undefined);
+  await eventually(() => running.said().includes('was replaced: restart to use it') || undefined, 5_000);
+  const answer = await request(`${running.url}/v1/health`, { headers: { 'x-api-key': CI_KEY } });
+  expect(answer.statusCode).toBe(200);
+  await mock.close();
+});
