@@ -37,8 +37,9 @@ export class UnknownFormatError extends Error {
  * @throws {UnknownFormatError} when the bundle was written by another major version
  */
 export function buildSnapshot(revision: string, bundle: Bundle, credentials: Credentials, keys: KeyIndex): Snapshot {
-  if (bundle.format !== BUNDLE_FORMAT) {
-    throw new UnknownFormatError(`the bundle is not of format ${BUNDLE_FORMAT}: upgrade the data plane`);
+  const format: number = bundle.format;
+  if (format !== BUNDLE_FORMAT) {
+    throw new UnknownFormatError(`bundle format ${format} is not ${BUNDLE_FORMAT}: upgrade the data plane`);
   }
   const { gateway } = bundle;
   const models = new ModelTable(gateway.builtinModels, bundle.models, bundle.upstreams);
