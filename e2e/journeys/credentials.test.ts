@@ -38,7 +38,7 @@ async function outcome(path: string, headers: readonly string[]) {
 
 const ci = (source: string) => ({ status: 200, key: 'default/ci', source });
 const other = (source: string) => ({ status: 200, key: 'default/other', source });
-const nobody = { status: 401, key: undefined, source: undefined };
+const nobody = (source?: string) => ({ status: 401, key: undefined, source });
 
 describe.each([
   ['AUTH-25', '/v1/models'],
@@ -54,11 +54,11 @@ describe.each([
     ['[AUTH-03]', [`Authorization: Bearer ${CI_KEY}`, `X-Api-Key: ${OTHER_KEY}`], other('x-api-key')],
     ['[AUTH-03]', [`Anthropic-Api-Key: ${OTHER_KEY}`, `Authorization: Bearer ${CI_KEY}`], other('anthropic-api-key')],
     ['[AUTH-03]', [`Anthropic-Api-Key: ${OTHER_KEY}`, `X-Api-Key: ${CI_KEY}`], ci('x-api-key')],
-    ['[AUTH-03]', [`X-Api-Key: ${CI_KEY}x`, `Authorization: Bearer ${CI_KEY}`], nobody],
-    ['never open', [], nobody],
-    ['never open', ['Authorization: Bearer'], nobody],
-    ['never open', [`Authorization: Basic ${CI_KEY}`], nobody],
-    ['never open', [`X-Api-Key: ${CI_KEY.toLowerCase()}`], nobody],
+    ['[AUTH-03]', [`X-Api-Key: ${CI_KEY}x`, `Authorization: Bearer ${CI_KEY}`], nobody('x-api-key')],
+    ['never open', [], nobody()],
+    ['never open', ['Authorization: Bearer'], nobody()],
+    ['never open', [`Authorization: Basic ${CI_KEY}`], nobody('authorization')],
+    ['never open', [`X-Api-Key: ${CI_KEY.toLowerCase()}`], nobody('x-api-key')],
   ])('%s %j', async (_row, headers, expected) => {
     expect(await outcome(path, headers)).toEqual(expected);
   });

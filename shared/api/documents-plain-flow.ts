@@ -62,7 +62,8 @@ function collection(cursor: Cursor, depth: number): unknown {
     else if (cursor.tokens[cursor.at]?.mark !== close) return NOT_PLAIN;
   }
   cursor.at++;
-  return open === '{' ? Object.fromEntries(out) : out.map(([, value]) => value);
+  // Documents share what lines they have in common.
+  return Object.freeze(open === '{' ? Object.fromEntries(out) : out.map(([, value]) => value));
 }
 
 function member(cursor: Cursor, depth: number): unknown {

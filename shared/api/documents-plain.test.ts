@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { readPlain } from './documents-plain.ts';
+import { readPlain, type LineMemory } from './documents-plain.ts';
 import { readDocuments } from './documents.ts';
 
 /** What the full parser says; a directive keeps the fast reader from the text. */
@@ -64,12 +64,15 @@ const layout = fc.record({
   lineWidth: fc.constantFrom(0, 80),
 });
 
+/** One for all texts, as for all documents of a file: what it remembers must not depend on where a line stood. */
+const memory: LineMemory = new Map();
+
 describe('the fast reader', () => {
   it('never says anything but what the full parser says, for manifests in any layout', () => {
     fc.assert(
       fc.property(fc.dictionary(word, value, { minKeys: 1, maxKeys: 4 }), layout, (object, options) => {
         const text = stringify(object, { ...options, version: '1.1' });
-        const fast = readPlain(text);
+        const fast = readPlain(text, memory);
         expect(fast ?? readFully(text)).toEqual(readFully(text));
       }),
       { numRuns: 3000 },
@@ -130,7 +133,7 @@ describe('the fast reader', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
         const text = `a: ${pieces.join('')}`;
-        const fast = readPlain(text);
+        const fast = readPlain(text, memory);
         expect(fast ?? readFully(text)).toEqual(readFully(text));
       }),
       { numRuns: 20_000 },

@@ -8,15 +8,32 @@ import { NOT_PLAIN, plainScalar } from './documents-plain-scalar.ts';
 interface Line {
   readonly indent: number;
   readonly content: string;
+  /** Of a line that begins with a key; undefined for other lines and for keys that are no plain strings. */
+  readonly key: string | undefined;
+  /** What stands behind the key. */
+  readonly rest: string;
+  /** The scalar or flow collection that `rest` is; frozen, because lines are shared. */
+  readonly value: unknown;
 }
+
+/**
+ * Lines read before, by their text. In a file of 100,000 documents all but the names repeat, so most lines are looked up instead of read.
+ * `undefined` stands for a line that only the full parser may judge.
+ */
+export type LineMemory = Map<string, Line | undefined>;
+
+const MAX_REMEMBERED = 20_000;
 
 const KEY = /^(?:([A-Za-z_][A-Za-z0-9_./-]*)|"([^"\\]*)"|'([^']*)'):(?: +|$)/;
 
-/** @returns the object, or undefined when the text is not plain, not an object, empty, or wrong */
-export function readPlain(text: string): Record<string, unknown> | undefined {
-  const lines = plainLines(text);
+/**
+ * @param memory of the lines of the same file
+ * @returns the object, or undefined when the text is not plain, not an object, empty, or wrong
+ */
+export function readPlain(text: string, memory: LineMemory = new Map()): Record<string, unknown> | undefined {
+  const lines = plainLines(text, memory);
   const first = lines?.[0];
-  if (lines === undefined || first === undefined || first.indent !== 0 || isItem(first)) return undefined;
+  if (lines === undefined || first === undefined || first.indent !== 0 || isItem(first.content)) return undefined;
   const cursor = { lines, at: 0 };
   const value = mapping(cursor, 0, 0);
   return value === NOT_PLAIN || cursor.at < lines.length ? undefined : (value as Record<string, unknown>);
@@ -27,32 +44,58 @@ interface Cursor {
   at: number;
 }
 
-function plainLines(text: string): Line[] | undefined {
+function plainLines(text: string, memory: LineMemory): Line[] | undefined {
   const lines: Line[] = [];
-  for (const [index, raw] of text.split('\n').entries()) {
-    if (raw === '' || (index === 0 && raw === '---')) continue;
-    // Blanks other than the space, and texts that only look like blanks, are questions for the full parser.
-    if (!/^[ -~]*$/.test(raw) || raw.startsWith('---')) return undefined;
-    const content = raw.trim();
-    if (content === '' || content.startsWith('#')) continue;
-    // Behind a scalar, `#` may begin a comment or not.
-    if (content.includes('#')) return undefined;
-    const indent = raw.length - raw.trimStart().length;
-    lines.push({ indent, content });
+  let start = text.startsWith('---\n') ? 4 : 0;
+  while (start < text.length) {
+    const feed = text.indexOf('\n', start);
+    const end = feed < 0 ? text.length : feed;
+    const raw = text.slice(start, end);
+    start = end + 1;
+    if (raw === '') continue;
+    let line = memory.get(raw);
+    if (line === undefined) {
+      if (memory.has(raw)) return undefined;
+      if (/^ *(?:#[ -~]*)?$/.test(raw)) continue;
+      line = readLine(raw);
+      if (memory.size < MAX_REMEMBERED) memory.set(raw, line);
+      if (line === undefined) return undefined;
+    }
+    lines.push(line);
   }
   return lines;
 }
 
-const isItem = (line: Line) => line.content === '-' || line.content.startsWith('- ');
+function readLine(raw: string): Line | undefined {
+  // Blanks other than the space, and texts that only look like blanks, are questions for the full parser.
+  if (!/^[ -~]*$/.test(raw) || raw.startsWith('---')) return undefined;
+  const content = raw.trim();
+  // Behind a scalar, `#` may begin a comment or not.
+  if (content.includes('#')) return undefined;
+  return lineOf(raw.length - raw.trimStart().length, content);
+}
+
+function lineOf(indent: number, content: string): Line {
+  const match = isItem(content) ? null : KEY.exec(content);
+  if (match === null) return { indent, content, key: undefined, rest: content, value: undefined };
+  const rest = content.slice(match[0].length);
+  const value = rest === '' ? undefined : inlineValue(rest);
+  return { indent, content, key: match[2] ?? match[3] ?? plainKey(match[1] ?? ''), rest, value };
+}
+
+function inlineValue(text: string): unknown {
+  return text.startsWith('{') || text.startsWith('[') ? flowValue(text) : plainScalar(text);
+}
+
+const isItem = (content: string) => content === '-' || content.startsWith('- ');
 
 function mapping(cursor: Cursor, indent: number, depth: number): unknown {
   const out: Record<string, unknown> = {};
   for (let line = cursor.lines[cursor.at]; line?.indent === indent; line = cursor.lines[cursor.at]) {
-    const match = KEY.exec(line.content);
-    const key = match === null || isItem(line) ? undefined : (match[2] ?? match[3] ?? plainKey(match[1] ?? ''));
-    if (match === null || key === undefined || key === '__proto__' || Object.hasOwn(out, key)) return NOT_PLAIN;
+    const { key } = line;
+    if (key === undefined || key === '__proto__' || Object.hasOwn(out, key)) return NOT_PLAIN;
     cursor.at++;
-    const value = valueAfter(cursor, line.content.slice(match[0].length), indent, true, depth);
+    const value = line.rest === '' ? blockAfter(cursor, indent, true, depth) : alone(cursor, line.value, indent);
     if (value === NOT_PLAIN) return NOT_PLAIN;
     out[key] = value;
   }
@@ -66,18 +109,22 @@ function plainKey(text: string): string | undefined {
 
 function sequence(cursor: Cursor, indent: number, depth: number): unknown {
   const out: unknown[] = [];
-  for (let line = cursor.lines[cursor.at]; line?.indent === indent && isItem(line); line = cursor.lines[cursor.at]) {
+  for (
+    let line = cursor.lines[cursor.at];
+    line?.indent === indent && isItem(line.content);
+    line = cursor.lines[cursor.at]
+  ) {
     const rest = line.content.slice(1).trimStart();
     let value: unknown;
-    if (isItem({ indent, content: rest })) return NOT_PLAIN;
+    if (isItem(rest)) return NOT_PLAIN;
     if (KEY.test(rest)) {
       // The item is a mapping whose first key stands on the line of the dash.
       const inner = indent + line.content.length - rest.length;
-      cursor.lines[cursor.at] = { indent: inner, content: rest };
+      cursor.lines[cursor.at] = lineOf(inner, rest);
       value = depth > 50 ? NOT_PLAIN : mapping(cursor, inner, depth + 1);
     } else {
       cursor.at++;
-      value = valueAfter(cursor, rest, indent, false, depth);
+      value = rest === '' ? blockAfter(cursor, indent, false, depth) : alone(cursor, inlineValue(rest), indent);
     }
     if (value === NOT_PLAIN) return NOT_PLAIN;
     out.push(value);
@@ -85,17 +132,19 @@ function sequence(cursor: Cursor, indent: number, depth: number): unknown {
   return out;
 }
 
-/** What follows a key or a dash: a scalar or flow collection on the line, or a block on the next ones. */
-function valueAfter(cursor: Cursor, rest: string, indent: number, ofKey: boolean, depth: number): unknown {
+/** A value on the line of its key or dash; a deeper line would continue it. */
+function alone(cursor: Cursor, value: unknown, indent: number): unknown {
   const next = cursor.lines[cursor.at];
-  const deeper = next !== undefined && next.indent > indent;
-  if (rest !== '') {
-    // A deeper line would continue the scalar.
-    if (deeper) return NOT_PLAIN;
-    return rest.startsWith('{') || rest.startsWith('[') ? flowValue(rest) : plainScalar(rest);
-  }
+  return next !== undefined && next.indent > indent ? NOT_PLAIN : value;
+}
+
+/** A block on the lines behind a key or a dash. */
+function blockAfter(cursor: Cursor, indent: number, ofKey: boolean, depth: number): unknown {
   if (depth > 50) return NOT_PLAIN;
-  if (next !== undefined && isItem(next) && (deeper || (ofKey && next.indent === indent)))
+  const next = cursor.lines[cursor.at];
+  if (next === undefined) return null;
+  const deeper = next.indent > indent;
+  if (isItem(next.content) && (deeper || (ofKey && next.indent === indent)))
     return sequence(cursor, next.indent, depth + 1);
-  return deeper && next !== undefined ? mapping(cursor, next.indent, depth + 1) : null;
+  return deeper ? mapping(cursor, next.indent, depth + 1) : null;
 }

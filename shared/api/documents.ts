@@ -2,7 +2,7 @@
 // read at once; positions only when somebody asks, by reading the one document again, so that 100,000 documents stay cheap.
 import { parseAllDocuments, type Document as YamlDocument, type ScalarTag, type YAMLError } from 'yaml';
 import { locateNode, linesOf, type Lines, type Path } from './documents-position.ts';
-import { readPlain } from './documents-plain.ts';
+import { readPlain, type LineMemory } from './documents-plain.ts';
 
 /** A place in a file; line and column count from 1. */
 export interface Position {
@@ -55,9 +55,10 @@ export function readDocuments(text: string, file: string): { documents: Document
   const documents: Document[] = [];
   const faults: Fault[] = [];
   const lines = linesOf(text);
+  const memory: LineMemory = new Map();
   for (const [start, end] of split(text)) {
     const chunk = { file, text: text.slice(start, end), start, lines };
-    const plain = readPlain(chunk.text);
+    const plain = readPlain(chunk.text, memory);
     if (plain === undefined) readFully(chunk, documents, faults);
     else expand(plain, [], (path) => locate(chunk, 0, path), documents, faults);
   }
