@@ -68,7 +68,8 @@ export async function loadOnThread(program: string, request: LoadRequest): Promi
     throw new Error(reply.failed);
   } finally {
     worker.removeAllListeners();
-    await worker.terminate();
+    // Its work is done; taking a big heap down need not delay what was loaded.
+    void worker.terminate();
   }
 }
 
