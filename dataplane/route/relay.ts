@@ -58,7 +58,6 @@ export class Relay implements RelaySink {
     this.#lastUpstreamByte = this.#lastClientByte = owner.now();
     const { response } = owner;
     response.writeHead(status, this.#headers(upstreamHeaders, extraHeaders));
-    response.on('drain', () => this.#drained());
     // Headers leave with the first chunk where that is already here, and on their own otherwise.
     process.nextTick(flushHeaders, response);
   }
@@ -129,8 +128,9 @@ export class Relay implements RelaySink {
     if (this.#ended) return;
     this.#tap.push(chunk);
     this.#lastClientByte = this.#owner.now();
-    if (this.#owner.response.write(chunk)) return;
-    this.#blockedSince ??= this.#lastClientByte;
+    if (this.#owner.response.write(chunk) || this.#blockedSince !== undefined) return;
+    this.#blockedSince = this.#lastClientByte;
+    this.#owner.response.once('drain', () => this.#drained());
     if (this.#decoder === undefined) this.#controller.pause();
     else this.#decoder.pause();
   }

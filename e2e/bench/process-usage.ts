@@ -25,15 +25,13 @@ export function residentBytes(pid: number): number {
   return memoryBytes(pid, 'VmRSS');
 }
 
-/** V8 gives pages back some seconds after they fell empty: waits until the size stays, at most `patienceMs`. */
-export async function settledBytes(pid: number, patienceMs = 20_000): Promise<number> {
-  const until = performance.now() + patienceMs;
-  for (let before = residentBytes(pid); ;) {
-    await sleep(4_000);
-    const now = residentBytes(pid);
-    if (now > before * 0.98 || performance.now() > until) return now;
-    before = now;
-  }
+/** V8 gives pages back only some ten seconds after they fell empty; a size read earlier is that of the start, not of the service. */
+const RELEASE_MS = 14_000;
+
+/** Resident bytes once what the start left behind is given back. */
+export async function settledBytes(pid: number): Promise<number> {
+  await sleep(RELEASE_MS);
+  return residentBytes(pid);
 }
 
 /** The most a process was resident with so far (VmHWM). */
