@@ -60,7 +60,8 @@ export async function loadOnThread(program: string, request: LoadRequest): Promi
   const worker = new Worker(program, { workerData: { portcullisLoad: request }, resourceLimits: LIMITS });
   try {
     const reply = await new Promise<Reply>((resolve, reject) => {
-      worker.once('message', resolve).once('error', reject);
+      // Under `node --watch` a thread also reports what it imports over this channel.
+      worker.on('message', (message: object) => isReply(message) && resolve(message)).once('error', reject);
       worker.once('exit', (code) => reject(new Error(`the load thread ended with code ${code}`)));
     });
     if ('loaded' in reply) return reply.loaded;
@@ -71,6 +72,10 @@ export async function loadOnThread(program: string, request: LoadRequest): Promi
     // Its work is done; taking a big heap down need not delay what was loaded.
     void worker.terminate();
   }
+}
+
+function isReply(message: object): message is Reply {
+  return 'loaded' in message || 'unusable' in message || 'failed' in message;
 }
 
 /** True on a thread that {@link loadOnThread} started. */
