@@ -1,5 +1,6 @@
 // Upstreams: which may be called, where, with which models, and the credentials they need. An upstream whose credential is not
 // there is left out, so that calls go to the next one instead of failing at the provider.
+import { isLoopbackHost } from '#shared/api/loopback.ts';
 import { issue } from '#shared/api/parse.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import type { CredentialRef, UpstreamEntry } from '#shared/bundle/bundle.ts';
@@ -31,12 +32,22 @@ export function judgeUpstream(
 ): void {
   const { spec } = resource;
   report.invalid(modelIssues(spec.models, catalog));
-  if (spec.baseUrl !== undefined && URL.parse(spec.baseUrl)?.protocol !== 'https:' && !loopback) {
+  const url = spec.baseUrl === undefined || loopback ? undefined : URL.parse(spec.baseUrl);
+  if (url && url.protocol !== 'https:') {
     report.refuse(
       'InsecureUrl',
       issue(
         ['spec', 'baseUrl'],
         'plain http would carry the credential in the clear; it is only for a Gateway whose publicUrl is on loopback, use https',
+      ),
+    );
+  } else if (url && isLoopbackHost(url.hostname)) {
+    // In a pod, loopback is whatever else runs there.
+    report.refuse(
+      'InsecureUrl',
+      issue(
+        ['spec', 'baseUrl'],
+        'names this machine, which only a Gateway whose publicUrl is on loopback may do; name the upstream itself',
       ),
     );
   }
