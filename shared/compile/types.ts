@@ -1,6 +1,6 @@
 // What goes into the compile step and what comes out of it.
 import type { Condition } from '#shared/api/conditions.ts';
-import type { Kind } from '#shared/api/kinds.ts';
+import type { Kind, ObjectMeta } from '#shared/api/kinds.ts';
 import type { Bundle, Credentials, KeyEntry } from '#shared/bundle/bundle.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
@@ -8,14 +8,7 @@ import type { SecretText } from '#shared/secret-text.ts';
 export interface RawObject {
   readonly apiVersion?: unknown;
   readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly uid?: string;
-    readonly generation?: number;
-    readonly creationTimestamp?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-  };
+  readonly metadata: ObjectMeta;
   readonly spec?: unknown;
 }
 
