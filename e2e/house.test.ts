@@ -57,8 +57,11 @@ test('operator and dataplane never import each other', () => {
   expect(offenders(/^dataplane\//, /^(operator|e2e)\//)).toEqual([]);
 });
 
-test('only operator/kube and dataplane/config/cluster* import the Kubernetes client', () => {
-  expect(offenders(/^(?!operator\/kube\/|dataplane\/config\/cluster)/, /^@kubernetes\//)).toEqual([]);
+test('only shared/kube imports the Kubernetes client, and only operator, dataplane/config/cluster* and tests use shared/kube', () => {
+  expect(offenders(/^(?!shared\/kube\/)/, /^@kubernetes\//)).toEqual([]);
+  expect(
+    offenders(/^(?!shared\/kube\/|operator\/|dataplane\/config\/cluster|dataplane\/main\.ts|e2e\/)/, /^shared\/kube\//),
+  ).toEqual([]);
 });
 
 test('the compile step is pure: no I/O, no clock, no randomness', () => {
