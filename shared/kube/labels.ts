@@ -30,6 +30,8 @@ export interface PreviousSecretUse {
 
 export const OPERATOR_MANAGER = 'portcullis-operator';
 export const STATUS_MANAGER = 'portcullis-operator-status';
+/** Of `credential` and `previous` in the status of a VirtualKey, which nobody else writes. */
+export const KEYS_MANAGER = 'portcullis-operator-keys';
 export const DATA_PLANE_MANAGER = 'portcullis-data-plane';
 
 /** How long a pod's Lease is good for without renewal, in seconds; renewed three times as often. */
