@@ -151,6 +151,8 @@ export interface KeyEntry {
   readonly models?: readonly string[];
   readonly network?: readonly string[];
   readonly endpoints?: readonly Endpoint[];
+  /** Set on the secret that a rotation replaced: good until `expiresAt`, the end of grace. The new one is an entry with the same `key`. */
+  readonly previous?: true;
   /** Set when the key names another environment than the Gateway's. */
   readonly foreignEnvironment?: string;
 }

@@ -1,7 +1,8 @@
 // Key entries in shards by hash prefix: one changed key rewrites and reloads one shard, whatever the number of keys. The same cut is used
 // for objects in a cluster and for hand-over between threads.
-import { createHash } from 'node:crypto';
 import type { KeyEntry } from './bundle.ts';
+import { digestOf } from './parts.ts';
+import { MAX_KEY_PARTS } from './publication.ts';
 
 /** Entries in UTF-8 JSON, sorted by hash, with the digest that readers compare. */
 export interface KeyShard {
@@ -9,16 +10,21 @@ export interface KeyShard {
   readonly json: Uint8Array;
 }
 
-/** Some 300 KB of JSON a shard at most, well under the 1 MiB of a Secret. */
+/**
+ * Some 300 KB of JSON a shard, which a pod reads in one slice of its event loop, until all shards are in use. Above 32,768 keys they grow:
+ * 100,000 keys are 3,125 entries a shard, 1.2 MB of JSON, 230 KB compressed. An ordinary entry compresses to 73 bytes, so some 400,000
+ * keys fit; what does not fit is an error of the writer and leaves the last good publication in force.
+ */
 const ENTRIES_PER_SHARD = 1024;
-/** Shards are told apart by the first byte of a hash. */
-const MAX_SHARDS = 256;
 
-/** The number of shards for a number of keys: a power of two, so that growing splits shards instead of shuffling all of them. */
-export function shardCount(keys: number): number {
+/**
+ * The number of shards for a number of keys: a power of two, so that growing splits shards instead of shuffling all of them.
+ * @param current number in use; it shrinks only when three quarters of the room are empty, so that it does not flip at a boundary
+ */
+export function shardCount(keys: number, current = 1): number {
   let count = 1;
-  while (count < MAX_SHARDS && count * ENTRIES_PER_SHARD < keys) count *= 2;
-  return count;
+  while (count < MAX_KEY_PARTS && count * ENTRIES_PER_SHARD < keys) count *= 2;
+  return count < current && keys * 4 > current * ENTRIES_PER_SHARD ? current : count;
 }
 
 /** Which of `count` shards a hash belongs to, by its leading bits. @param firstByte of the 32-byte hash */
@@ -27,12 +33,21 @@ export function shardOf(firstByte: number, count: number): number {
 }
 
 /** @param entries sorted by hash, as the compile step gives them */
+export function splitEntries(entries: readonly KeyEntry[], count: number): KeyEntry[][] {
+  const shards: KeyEntry[][] = Array.from({ length: count }, () => []);
+  for (const entry of entries) shards[shardOf(Number.parseInt(entry.hash.slice(0, 2), 16), count)]!.push(entry);
+  return shards;
+}
+
+/** Not canonical: entries come from one place that spells them one way, and sorting members again takes ten times as long. */
+export function shardJson(entries: readonly KeyEntry[]): Buffer {
+  return Buffer.from(JSON.stringify(entries));
+}
+
+/** @param entries sorted by hash */
 export function cutShards(entries: readonly KeyEntry[]): KeyShard[] {
-  const count = shardCount(entries.length);
-  const parts: KeyEntry[][] = Array.from({ length: count }, () => []);
-  for (const entry of entries) parts[shardOf(Number.parseInt(entry.hash.slice(0, 2), 16), count)]!.push(entry);
-  return parts.map((part) => {
-    const json = Buffer.from(JSON.stringify(part));
-    return { json, sha256: createHash('sha256').update(json).digest('hex') };
+  return splitEntries(entries, shardCount(entries.length)).map((shard) => {
+    const json = shardJson(shard);
+    return { json, sha256: digestOf(json) };
   });
 }
