@@ -1,6 +1,14 @@
 // Conditions as every kind reports them. The compile step writes them without times; whoever stores them adds lastTransitionTime.
 
-export type ConditionType = 'Accepted' | 'ResolvedRefs' | 'Programmed' | 'Ready' | 'Overridden';
+export type ConditionType =
+  | 'Accepted'
+  | 'ResolvedRefs'
+  | 'Programmed'
+  | 'Ready'
+  | 'Overridden'
+  /** Of VirtualKeys, only when True. */
+  | 'Expiring'
+  | 'RotationDue';
 
 export interface Condition {
   readonly type: ConditionType;

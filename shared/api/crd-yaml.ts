@@ -1,4 +1,4 @@
-// The text of the files in crds/, byte for byte: what `make crds` writes and what the drift test compares.
+// The text of the files in crds/ and of the chart that carries them, byte for byte: what `make crds` writes and what the drift test compares.
 import { stringify } from 'yaml';
 import { customResourceDefinition } from './crd.ts';
 import { KINDS } from './kinds.ts';
@@ -21,3 +21,21 @@ export function crdFiles(): CrdFile[] {
     })}`,
   }));
 }
+
+/**
+ * The same as templates of a Helm chart, which differ in one optional annotation.
+ * @throws {TypeError} when a definition holds what Helm would take for its own
+ */
+export function chartTemplates(): CrdFile[] {
+  return crdFiles().map(({ name, text }) => {
+    if (text.includes('{{')) throw new TypeError(`${name}: Helm would evaluate {{`);
+    return { name, text: text.replace(/^metadata:\n {2}name: .*\n/m, (metadata) => metadata + KEEP) };
+  });
+}
+
+/** Objects of a kind go with its definition: it stays when the chart is removed, unless somebody says otherwise. */
+const KEEP = `  {{- if .Values.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+`;

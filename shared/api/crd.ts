@@ -74,12 +74,17 @@ const COLUMNS: Readonly<Record<Kind, readonly PrinterColumn[]>> = {
   VirtualKey: [
     gateway,
     text('Owner', '.spec.owner.name'),
+    text('Team', '.metadata.labels.team'),
     text('Phase', '.status.phase'),
     text('Prefix', '.status.prefix'),
     // A date column would print times to come as <invalid>.
     text('Expires', '.status.expiresAt'),
     condition('Ready'),
     wide(text('Owner type', '.spec.owner.type')),
+    wide(text('Secret', '.spec.credential.generated.secretName')),
+    wide(text('Next rotation', '.status.nextRotation')),
+    wide(text('Grace until', '.status.previous.until')),
+    wide(text('Old secret used', '.status.previous.lastUsedAt')),
     wide(condition('Accepted')),
     wide(condition('Programmed')),
     age,

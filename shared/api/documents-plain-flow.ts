@@ -2,74 +2,87 @@
 import { NOT_PLAIN, plainScalar } from './documents-plain-scalar.ts';
 
 const MAX_DEPTH = 50;
-const TOKEN = /\s*(?:([{}[\],])|("[^"\\]*"|'[^']*')\s*(:?)|([^\s{}[\],:'"](?:[^{}[\],:]|:(?! |$|[,{}[\]]))*)(:?)) */y;
+/** A scalar without quotes, from its first character on. A colon belongs to it unless a blank, an end or a bracket follows. */
+const PLAIN = /[^\s{}[\],:'"](?:[^{}[\],:]|:(?! |$|[,{}[\]]))*/y;
 
-interface Token {
-  readonly mark?: string;
-  readonly scalar?: unknown;
-  readonly isKey: boolean;
+interface Cursor {
+  readonly text: string;
+  at: number;
+  /** Whether a colon followed the last scalar, which makes it a key. */
+  isKey: boolean;
 }
 
 /** @returns the collection, or {@link NOT_PLAIN}: also for what is wrong, so that the full parser says how */
 export function flowValue(text: string): unknown {
-  const tokens = tokenise(text);
-  if (tokens === undefined) return NOT_PLAIN;
-  const cursor = { tokens, at: 0 };
+  const cursor = { text, at: 0, isKey: false };
   const value = collection(cursor, 0);
-  return cursor.at === tokens.length ? value : NOT_PLAIN;
-}
-
-function tokenise(text: string): Token[] | undefined {
-  const tokens: Token[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < text.length) {
-    const match = TOKEN.exec(text);
-    if (match === null) return undefined;
-    const [, mark, quoted, quotedColon, plain, plainColon] = match;
-    if (mark !== undefined) {
-      tokens.push({ mark, isKey: false });
-      continue;
-    }
-    const scalar = plainScalar((quoted ?? plain ?? '').trimEnd());
-    if (scalar === NOT_PLAIN) return undefined;
-    tokens.push({ scalar, isKey: (quotedColon ?? plainColon) === ':' });
-  }
-  return tokens;
-}
-
-interface Cursor {
-  readonly tokens: readonly Token[];
-  at: number;
+  return cursor.at === text.length ? value : NOT_PLAIN;
 }
 
 function collection(cursor: Cursor, depth: number): unknown {
-  const open = cursor.tokens[cursor.at++]?.mark;
   if (depth > MAX_DEPTH) return NOT_PLAIN;
-  const close = open === '{' ? '}' : ']';
-  const out: [string, unknown][] = [];
-  while (cursor.tokens[cursor.at]?.mark !== close) {
-    let key = String(out.length);
-    if (open === '{') {
-      const token = cursor.tokens[cursor.at++];
-      if (token?.isKey !== true || typeof token.scalar !== 'string') return NOT_PLAIN;
-      key = token.scalar;
-      if (key === '__proto__' || out.some(([earlier]) => earlier === key)) return NOT_PLAIN;
-    }
-    const value = member(cursor, depth);
-    if (value === NOT_PLAIN) return NOT_PLAIN;
-    out.push([key, value]);
-    if (cursor.tokens[cursor.at]?.mark === ',') cursor.at++;
-    else if (cursor.tokens[cursor.at]?.mark !== close) return NOT_PLAIN;
-  }
-  cursor.at++;
+  const value = take(cursor, '{') ? mapping(cursor, depth) : take(cursor, '[') ? list(cursor, depth) : NOT_PLAIN;
   // Documents share what lines they have in common.
-  return Object.freeze(open === '{' ? Object.fromEntries(out) : out.map(([, value]) => value));
+  return value === NOT_PLAIN ? NOT_PLAIN : Object.freeze(value);
+}
+
+function mapping(cursor: Cursor, depth: number): unknown {
+  const out: Record<string, unknown> = {};
+  while (!take(cursor, '}')) {
+    const key = scalar(cursor);
+    if (typeof key !== 'string' || !cursor.isKey || key === '__proto__' || Object.hasOwn(out, key)) return NOT_PLAIN;
+    const value = member(cursor, depth);
+    if (value === NOT_PLAIN || !(take(cursor, ',') || isNext(cursor, '}'))) return NOT_PLAIN;
+    out[key] = value;
+  }
+  return out;
+}
+
+function list(cursor: Cursor, depth: number): unknown {
+  const out: unknown[] = [];
+  while (!take(cursor, ']')) {
+    const value = member(cursor, depth);
+    if (value === NOT_PLAIN || !(take(cursor, ',') || isNext(cursor, ']'))) return NOT_PLAIN;
+    out.push(value);
+  }
+  return out;
 }
 
 function member(cursor: Cursor, depth: number): unknown {
-  const token = cursor.tokens[cursor.at];
-  if (token?.mark === '{' || token?.mark === '[') return collection(cursor, depth + 1);
-  if (token === undefined || token.mark !== undefined || token.isKey) return NOT_PLAIN;
+  if (isNext(cursor, '{') || isNext(cursor, '[')) return collection(cursor, depth + 1);
+  const value = scalar(cursor);
+  return cursor.isKey ? NOT_PLAIN : value;
+}
+
+function scalar(cursor: Cursor): unknown {
+  const { text, at } = cursor;
+  const quote = text[at];
+  const quoted = quote === '"' || quote === "'";
+  if (quoted) cursor.at = text.indexOf(quote, at + 1) + 1;
+  else {
+    PLAIN.lastIndex = at;
+    PLAIN.test(text);
+    cursor.at = PLAIN.lastIndex;
+  }
+  // Where no scalar ends, neither search has found anything.
+  if (cursor.at === 0) return NOT_PLAIN;
+  const written = text.slice(at, cursor.at);
+  if (quoted) skipBlanks(cursor);
+  cursor.isKey = take(cursor, ':');
+  skipBlanks(cursor);
+  return plainScalar(quoted ? written : written.trimEnd());
+}
+
+const isNext = ({ text, at }: Cursor, mark: string): boolean => text[at] === mark;
+
+/** Steps over a mark and the blanks behind it, if it is there. */
+function take(cursor: Cursor, mark: string): boolean {
+  if (!isNext(cursor, mark)) return false;
   cursor.at++;
-  return token.scalar;
+  skipBlanks(cursor);
+  return true;
+}
+
+function skipBlanks(cursor: Cursor): void {
+  while (cursor.text[cursor.at] === ' ') cursor.at++;
 }

@@ -18,9 +18,11 @@ interface Line {
 
 /**
  * Lines read before, by their text. In a file of 100,000 documents all but the names repeat, so most lines are looked up instead of read.
- * `undefined` stands for a line that only the full parser may judge.
+ * Comments are remembered as such, and so are lines that only the full parser may judge.
  */
-export type LineMemory = Map<string, Line | undefined>;
+export type LineMemory = Map<string, Line | typeof COMMENT | typeof NOT_PLAIN>;
+
+const COMMENT = Symbol('comment');
 
 const MAX_REMEMBERED = 20_000;
 
@@ -52,26 +54,24 @@ function plainLines(text: string, memory: LineMemory): Line[] | undefined {
     const end = feed < 0 ? text.length : feed;
     const raw = text.slice(start, end);
     start = end + 1;
-    if (raw === '') continue;
     let line = memory.get(raw);
     if (line === undefined) {
-      if (memory.has(raw)) return undefined;
-      if (/^ *(?:#[ -~]*)?$/.test(raw)) continue;
       line = readLine(raw);
       if (memory.size < MAX_REMEMBERED) memory.set(raw, line);
-      if (line === undefined) return undefined;
     }
-    lines.push(line);
+    if (line === NOT_PLAIN) return undefined;
+    if (line !== COMMENT) lines.push(line);
   }
   return lines;
 }
 
-function readLine(raw: string): Line | undefined {
+function readLine(raw: string): Line | typeof COMMENT | typeof NOT_PLAIN {
   // Blanks other than the space, and texts that only look like blanks, are questions for the full parser.
-  if (!/^[ -~]*$/.test(raw) || raw.startsWith('---')) return undefined;
+  if (!/^[ -~]*$/.test(raw) || raw.startsWith('---')) return NOT_PLAIN;
   const content = raw.trim();
+  if (content === '' || content.startsWith('#')) return COMMENT;
   // Behind a scalar, `#` may begin a comment or not.
-  if (content.includes('#')) return undefined;
+  if (content.includes('#')) return NOT_PLAIN;
   return lineOf(raw.length - raw.trimStart().length, content);
 }
 

@@ -36,13 +36,22 @@ const wordBoolean: ScalarTag = {
   resolve: (word) => /^(?:y|on)/i.test(word),
 };
 
-interface Chunk {
+interface Source {
   readonly file: string;
   readonly text: string;
-  /** Offset of `text` in the file. */
-  readonly start: number;
   readonly lines: Lines;
 }
+
+/** Where a value stands: below `prefix` in one of the documents between two offsets of a file. */
+interface Place {
+  readonly source: Source;
+  readonly start: number;
+  readonly end: number;
+  readonly index: number;
+  readonly prefix: Path;
+}
+
+const ROOT: Path = [];
 
 /**
  * Reads every document of a file. Empty documents are skipped and `kind: List` is replaced by its items. A document with a fault
@@ -54,40 +63,43 @@ interface Chunk {
 export function readDocuments(text: string, file: string): { documents: Document[]; faults: Fault[] } {
   const documents: Document[] = [];
   const faults: Fault[] = [];
-  const lines = linesOf(text);
+  const source = { file, text, lines: linesOf(text) };
   const memory: LineMemory = new Map();
-  for (const [start, end] of split(text)) {
-    const chunk = { file, text: text.slice(start, end), start, lines };
-    const plain = readPlain(chunk.text, memory);
-    if (plain === undefined) readFully(chunk, documents, faults);
-    else expand(plain, [], (path) => locate(chunk, 0, path), documents, faults);
+  // Directives and `...` belong to the full parser, which then gets the whole text.
+  const isWhole = /^(?:%|\.\.\.(?:\s|$))/m.test(text);
+  for (let start = 0, end; start < text.length; start = end) {
+    end = isWhole ? text.length : nextMarker(text, start);
+    const place = { source, start, end, index: 0, prefix: ROOT };
+    const plain = readPlain(text.slice(start, end), memory);
+    if (plain === undefined) readFully(place, documents, faults);
+    else expand(plain, place, documents, faults);
   }
   return { documents, faults };
 }
 
-/** Offsets of the parts between `---` lines. Directives and `...` belong to the full parser, which then gets the whole text. */
-function split(text: string): [number, number][] {
-  if (/^(?:%|\.\.\.(?:\s|$))/m.test(text)) return [[0, text.length]];
-  const starts = [0, ...Array.from(text.matchAll(/^---(?=\s|$)/gm), (marker) => marker.index)];
-  return starts.map((start, index) => [start, starts[index + 1] ?? text.length]);
+/** Offset of the next `---` line behind the one at `start`, or of the end. */
+function nextMarker(text: string, start: number): number {
+  const marker = /^---(?=\s|$)/gm;
+  marker.lastIndex = start + 1;
+  return marker.test(text) ? marker.lastIndex - '---'.length : text.length;
 }
 
-function readFully(chunk: Chunk, documents: Document[], faults: Fault[]): void {
+function readFully(part: Place, documents: Document[], faults: Fault[]): void {
   try {
-    for (const [index, parsed] of parse(chunk.text).entries()) {
+    for (const [index, parsed] of parse(textOf(part)).entries()) {
       if (parsed.errors.length > 0) {
-        faults.push(...faultsOf(parsed.errors, chunk));
+        faults.push(...faultsOf(parsed.errors, part));
         continue;
       }
       const value: unknown = parsed.toJS({ maxAliasCount: MAX_ALIASES });
-      if (value !== null) expand(value, [], (path) => locate(chunk, index, path), documents, faults);
+      if (value !== null) expand(value, { ...part, index }, documents, faults);
     }
   } catch (error) {
     // The parser throws for aliases beyond the bound, and by exhaustion of the stack for nesting beyond reason.
     const message = /alias/i.test(String(error))
       ? `uses anchors more than ${MAX_ALIASES} times or without a definition`
       : 'is nested too deeply';
-    faults.push({ ...chunk.lines.at(chunk.file, chunk.start), message });
+    faults.push({ ...positionOf(part, 0), message });
   }
 }
 
@@ -102,37 +114,61 @@ function parse(text: string): YamlDocument.Parsed[] {
 }
 
 /** The first syntax error of a document, because the rest usually follows from it, and every repeated key. */
-function faultsOf(errors: readonly YAMLError[], chunk: Chunk): Fault[] {
+function faultsOf(errors: readonly YAMLError[], part: Place): Fault[] {
+  const text = textOf(part);
   const repeated = errors.filter((error) => error.code === 'DUPLICATE_KEY');
   const syntax = errors.find((error) => error.code !== 'DUPLICATE_KEY');
   return [...repeated, ...(syntax === undefined ? [] : [syntax])].map((error) => {
     const at = error.pos[0];
-    const key = /^(?:"([^"]*)"|'([^']*)'|([^\s:,{}]+))/.exec(chunk.text.slice(at, at + 256));
+    const key = /^(?:"([^"]*)"|'([^']*)'|([^\s:,{}]+))/.exec(text.slice(at, at + 256));
     // Some messages end with the offending text, which may be a secret.
     const message =
       error.code === 'DUPLICATE_KEY'
         ? `repeats the key ${key?.[1] ?? key?.[2] ?? key?.[3] ?? ''}`
         : error.message.replace(/(?<=\w): [^]*$/, '');
-    return { ...chunk.lines.at(chunk.file, chunk.start + at), message };
+    return { ...positionOf(part, at), message };
   });
 }
 
-function expand(value: unknown, prefix: Path, place: Document['locate'], documents: Document[], faults: Fault[]): void {
+/** A class, because there may be 100,000 and a method each costs more than the text. */
+class PlacedDocument implements Document {
+  readonly value: Document['value'];
+  readonly #place: Place;
+
+  constructor(value: Document['value'], place: Place) {
+    this.value = value;
+    this.#place = place;
+  }
+
+  locate(path: Path): Position {
+    return locate(this.#place, path);
+  }
+}
+
+function expand(value: unknown, place: Place, documents: Document[], faults: Fault[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    faults.push({ ...place(prefix), message: 'must be an object with apiVersion, kind, metadata and spec' });
+    faults.push({ ...locate(place, []), message: 'must be an object with apiVersion, kind, metadata and spec' });
     return;
   }
   const object = value as Record<string, unknown>;
   if (object['kind'] === 'List' && Array.isArray(object['items'])) {
     for (const [index, item] of (object['items'] as unknown[]).entries())
-      expand(item, [...prefix, 'items', index], place, documents, faults);
+      expand(item, { ...place, prefix: [...place.prefix, 'items', index] }, documents, faults);
     return;
   }
-  documents.push({ value: object, locate: (path) => place([...prefix, ...path]) });
+  documents.push(new PlacedDocument(object, place));
 }
 
-function locate(chunk: Chunk, index: number, path: Path): Position {
-  const parsed = parse(chunk.text)[index];
-  const offset = parsed === undefined ? 0 : locateNode(parsed, path);
-  return chunk.lines.at(chunk.file, chunk.start + offset);
+function locate(place: Place, path: Path): Position {
+  const parsed = parse(textOf(place))[place.index];
+  return positionOf(place, parsed === undefined ? 0 : locateNode(parsed, [...place.prefix, ...path]));
+}
+
+function textOf({ source, start, end }: Place): string {
+  return source.text.slice(start, end);
+}
+
+/** @param offset from the start of the part */
+function positionOf({ source, start }: Place, offset: number): Position {
+  return source.lines.at(source.file, start + offset);
 }

@@ -13,7 +13,9 @@ import {
   size,
 } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { deploymentSpec } from './deployment.ts';
 import { isLoopbackHost } from './loopback.ts';
+import { networkPolicySpec } from './network-policy.ts';
 
 const publicUrl = withRules(
   z
@@ -131,9 +133,10 @@ const listen = z
           { min: '1s', max: '1h' },
           'How long an idle client connection is kept. A change needs a restart.',
         ).default('75s'),
-        drain: duration({ min: '0s', max: '24h' }, 'How long running answers may finish after SIGTERM.').default(
-          '600s',
-        ),
+        drain: duration(
+          { min: '0s', max: '24h' },
+          'How long running answers may finish after SIGTERM. In a cluster a change replaces the pods, one by one.',
+        ).default('600s'),
       })
       .describe('Every wait has an end.')
       .prefault({}),
@@ -280,6 +283,8 @@ export const gatewaySpec = z
       })
       .describe('Operational log.')
       .prefault({}),
+    deployment: deploymentSpec,
+    networkPolicy: networkPolicySpec,
   })
   .describe('One data plane: a listener, its rules and its reports.');
 

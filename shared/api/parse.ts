@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { FieldIssue, RawObject } from '#shared/compile/types.ts';
 import { API_VERSION, KINDS, kindInfo, type Kind, type SpecOf } from './kinds.ts';
+import { readMetadata, type MetadataFault } from './metadata.ts';
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
@@ -31,22 +32,11 @@ export function parseSpec<K extends Kind>(kind: K, raw: unknown): Parsed<SpecOf[
 export function parseObject(raw: unknown, namespace: string): Parsed<RawObject> {
   if (!isMapping(raw)) return refused([issue([], 'the document must be an object with apiVersion, kind and metadata')]);
   const issues = [...versionIssues(raw), ...topLevelIssues(raw), ...nameIssues(raw)];
-  const metadata = metadataSchema.safeParse(raw['metadata'], { error: plainMessage });
-  if (!metadata.success) {
-    issues.push(
-      ...metadata.error.issues.map((fault) => issue(['metadata', ...pathOf(fault)], fault.message || 'is not valid')),
-    );
-  }
-  if (issues.length > 0 || !metadata.success) return refused(issues);
-  return {
-    ok: true,
-    value: {
-      apiVersion: raw['apiVersion'],
-      kind: String(raw['kind']),
-      metadata: { ...metadata.data, namespace: metadata.data.namespace ?? namespace },
-      spec: raw['spec'],
-    },
-  };
+  const faults: MetadataFault[] = [];
+  const metadata = readMetadata(raw['metadata'], namespace, faults);
+  for (const { path, message } of faults) issues.push(issue(['metadata', ...path], message));
+  if (issues.length > 0) return refused(issues);
+  return { ok: true, value: { apiVersion: raw['apiVersion'], kind: String(raw['kind']), metadata, spec: raw['spec'] } };
 }
 
 /** `spec.models.allow[0]`; a member that is no plain word is quoted. */
@@ -83,19 +73,6 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 const refused = (issues: readonly FieldIssue[]): { ok: false; issues: readonly FieldIssue[] } => ({
   ok: false,
   issues,
-});
-
-const DNS_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-
-// Open on purpose: the API server adds members of its own (resourceVersion, managedFields, ...) that are none of our business.
-const metadataSchema = z.object({
-  name: z.string().min(1).max(253).regex(DNS_NAME, 'must be lower-case letters, digits, - and .'),
-  namespace: z.string().min(1).max(63).regex(DNS_LABEL, 'must be lower-case letters, digits and -').optional(),
-  uid: z.string().optional(),
-  generation: z.int().optional(),
-  creationTimestamp: z.iso.datetime({ offset: true }).optional(),
-  labels: z.record(z.string(), z.string()).optional(),
 });
 
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];

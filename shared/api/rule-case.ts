@@ -64,6 +64,39 @@ export function entries(kind: Kind, at: string, message: string | undefined, goo
   return row(kind, [...at.split('.'), 0], message, good.map(changes), bad.map(changes));
 }
 
+/** A duration or size with the values just inside and outside of its bounds. */
+export const bounds = (kind: Kind, at: string, [below, min, max, above]: [string | null, string, string, string]) =>
+  values(kind, at, `must be between ${min} and ${max}`, [min, max], below === null ? [above] : [below, above]);
+
+/** A list of networks. */
+export const networks = (kind: Kind, at: string) =>
+  entries(
+    kind,
+    at,
+    'must be a network in CIDR form, such as 10.0.0.0/8',
+    ['10.0.0.0/8', '192.0.2.7/32', 'fd00::/8', '0.0.0.0/0'],
+    [
+      '10.0.0.0',
+      '10.0.0.0/33',
+      '10.0.0/8',
+      '010.0.0.0/8',
+      '10.0.0.0/08',
+      'fe80::1%eth0/64',
+      '::ffff:10.0.0.0/104',
+      'corp/8',
+    ],
+  );
+
+/** A map of labels, whose names the schema cannot bound. */
+export const labelNames = (kind: Kind, at: string, others: Changes = {}, what = 'a label') =>
+  row(
+    kind,
+    at.split('.'),
+    `must not have ${what} name of more than 317 characters`,
+    [{ ...others, [at]: { team: 'build' } }],
+    [{ ...others, [at]: { ['x'.repeat(318)]: 'build' } }],
+  );
+
 /** One case for every good and every bad value. */
 export function cases(rows: readonly Row[]): RuleCase[] {
   return rows.flatMap(({ kind, path, message, good, bad }) => {

@@ -1,37 +1,7 @@
 // Specs that keep or break a rule, as data: the unit tests run them through zod, a test against an API server can post the same ones
 // and must be answered the same.
-import type { Kind } from './kinds.ts';
-import { cases, changed, entries, row, values, type Changes, type Row, type RuleCase } from './rule-case.ts';
-
-const bounds = (kind: Kind, at: string, [below, min, max, above]: [string | null, string, string, string]) =>
-  values(kind, at, `must be between ${min} and ${max}`, [min, max], below === null ? [above] : [below, above]);
-
-const networks = (kind: Kind, at: string) =>
-  entries(
-    kind,
-    at,
-    'must be a network in CIDR form, such as 10.0.0.0/8',
-    ['10.0.0.0/8', '192.0.2.7/32', 'fd00::/8', '0.0.0.0/0'],
-    [
-      '10.0.0.0',
-      '10.0.0.0/33',
-      '10.0.0/8',
-      '010.0.0.0/8',
-      '10.0.0.0/08',
-      'fe80::1%eth0/64',
-      '::ffff:10.0.0.0/104',
-      'corp/8',
-    ],
-  );
-
-const labelNames = (kind: Kind, at: string, others: Changes = {}) =>
-  row(
-    kind,
-    at.split('.'),
-    'must not have a label name of more than 317 characters',
-    [{ ...others, [at]: { team: 'build' } }],
-    [{ ...others, [at]: { ['x'.repeat(318)]: 'build' } }],
-  );
+import { DEPLOYMENT_ROWS } from './deployment.cases.ts';
+import { bounds, cases, changed, labelNames, networks, row, values, type Row, type RuleCase } from './rule-case.ts';
 
 const attachment = (member: string): Row[] => [
   row(
@@ -92,6 +62,7 @@ const RULES: readonly Row[] = [
   bounds('Gateway', 'listen.timeouts.ping', ['99ms', '100ms', '1h', '2h']),
   bounds('Gateway', 'listen.timeouts.keepAlive', ['999ms', '1s', '1h', '2h']),
   bounds('Gateway', 'listen.timeouts.drain', [null, '0s', '24h', '25h']),
+  ...DEPLOYMENT_ROWS,
   row(
     'Upstream',
     [],
@@ -163,6 +134,35 @@ const RULES: readonly Row[] = [
   ),
   networks('VirtualKey', 'network.allow'),
   bounds('VirtualKey', 'ttl', ['0s', '1s', '87600h', '87601h']),
+  row(
+    'VirtualKey',
+    ['rotation', 'every'],
+    'must be between 10m and 87600h',
+    ['10m', '87600h'].map((every) => ({ rotation: { every, grace: '0s' } })),
+    ['9m', '87601h'].map((every) => ({ rotation: { every, grace: '0s' } })),
+  ),
+  bounds('VirtualKey', 'rotation.grace', [null, '0s', '720h', '721h']),
+  values(
+    'VirtualKey',
+    'rotation',
+    'automatic needs every',
+    [{}, { every: '48h' }, { every: '48h', automatic: true }, { automatic: false }],
+    [{ automatic: true }],
+  ),
+  values(
+    'VirtualKey',
+    'rotation',
+    'grace (24h when left out) must be shorter than every',
+    [{ every: '25h' }, { every: '10m', grace: '9m' }, { every: '1h', grace: '0s' }],
+    [{ every: '24h' }, { every: '10m', grace: '10m' }],
+  ),
+  row(
+    'VirtualKey',
+    [],
+    'rotation needs credential type Generated: an imported value is replaced where it comes from',
+    [{ rotation: {} }],
+    [{ rotation: {}, credential: { type: 'Imported', imported: { secretRef: ref } } }],
+  ),
   row(
     'VirtualKey',
     [],

@@ -112,10 +112,11 @@ export function listMap<S extends z.ZodType>(member: S, key: string, max: number
     .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
 }
 
-export const labels = (description: string) =>
+/** Names and values; the bound on values differs between labels and annotations. */
+const namedTexts = (description: string, what: string, maxValue: number) =>
   withRules(
     z
-      .record(z.string(), z.string().max(63))
+      .record(z.string(), z.string().max(maxValue))
       .refine((map) => Object.keys(map).length <= 32, { message: 'must have at most 32 entries' })
       .meta({ description, maxProperties: 32 }),
     [
@@ -123,10 +124,14 @@ export const labels = (description: string) =>
       {
         cel: 'self.all(key, size(key) <= 317)',
         holds: (self) => Object.keys(self).every((key) => key.length <= 317),
-        message: 'must not have a label name of more than 317 characters',
+        message: `must not have ${what} name of more than 317 characters`,
       },
     ],
   );
+
+export const labels = (description: string) => namedTexts(description, 'a label', 63);
+
+export const annotations = (description: string) => namedTexts(description, 'an annotation', 4096);
 
 export const selector = (description: string) =>
   z.strictObject({ matchLabels: labels('Every label that must be present with this value.') }).describe(description);

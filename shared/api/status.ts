@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Kind } from './kinds.ts';
 import { listMap } from './scalars.ts';
+import { virtualKeyMembers } from './virtual-key-status.ts';
 
 const count = (description: string) => z.int32().min(0).describe(description);
 const time = (description: string) => z.iso.datetime({ offset: true }).max(40).describe(description);
@@ -55,14 +56,7 @@ const gatewayStatus = z
   })
   .describe('What the operator reports.');
 
-const virtualKeyStatus = z
-  .strictObject({
-    ...common,
-    prefix: z.string().max(64).describe('First characters of the key, to recognise it by.').optional(),
-    phase: z.enum(['Active', 'Disabled', 'Revoked']).describe('State of the key in the data plane.').optional(),
-    expiresAt: time("End of the key's life, whether given or from ttl.").optional(),
-  })
-  .describe('What the operator reports.');
+const virtualKeyStatus = z.strictObject({ ...common, ...virtualKeyMembers }).describe('What the operator reports.');
 
 const plainStatus = z.strictObject(common).describe('What the operator reports.');
 

@@ -2,6 +2,10 @@
 import { z } from 'zod';
 import { cidrList, duration, gatewayRef, listSet, modelPatterns, objectName, scopes, secretKeyRef } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { DURATION_PATTERN, parseDuration } from '#shared/duration.ts';
+
+/** Narrower than other model names: the line may be read by a shell. */
+const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]*$/;
 
 const credential = withRules(
   z
@@ -12,8 +16,15 @@ const credential = withRules(
       generated: z
         .strictObject({
           secretName: objectName(
-            'Secret the key is written to, with ANTHROPIC_BASE_URL and ANTHROPIC_AUTH_TOKEN for envFrom.',
+            'Secret the key is written to, with ANTHROPIC_BASE_URL and ANTHROPIC_AUTH_TOKEN for envFrom. Never one that exists already.',
           ),
+          model: z
+            .string()
+            .min(1)
+            .max(256)
+            .regex(MODEL_NAME, 'must be a model name of letters, digits and . _ : / @ [ ] -')
+            .describe('Model the client starts with: written beside the key as ANTHROPIC_MODEL.')
+            .optional(),
         })
         .describe('With type: Generated.')
         .optional(),
@@ -30,6 +41,43 @@ const credential = withRules(
         (self.type === 'Generated') === (self.generated !== undefined) &&
         (self.type === 'Imported') === (self.imported !== undefined),
       message: 'exactly the member named by type must be set: generated for Generated, imported for Imported',
+    },
+  ],
+);
+
+const rotation = withRules(
+  z
+    .strictObject({
+      every: duration(
+        { min: '10m', max: '87600h' },
+        'Age at which a value is due to be replaced; 2160h (90 days) is good advice. No schedule when left out.',
+      ).optional(),
+      automatic: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Replace the value when it is due. Otherwise condition RotationDue says so and the value stays good.',
+        ),
+      grace: duration(
+        { min: '0s', max: '720h' },
+        'How long the old value stays good beside the new one, from when the Secret holds the new one. A further rotation ends it at once.',
+      ).default('24h'),
+    })
+    .describe('Replacing the value. Annotation portcullis.dev/rotate with any new value replaces it now.'),
+  [
+    {
+      cel: '!(has(self.automatic) && self.automatic) || has(self.every)',
+      holds: (self) => !self.automatic || self.every !== undefined,
+      message: 'automatic needs every',
+    },
+    {
+      cel: '!has(self.every) || !has(self.grace) || duration(self.grace) < duration(self.every)',
+      holds: (self) => {
+        const { every, grace } = self;
+        if (every === undefined || !DURATION_PATTERN.test(every) || !DURATION_PATTERN.test(grace)) return true;
+        return parseDuration(grace) < parseDuration(every);
+      },
+      message: 'grace (24h when left out) must be shorter than every',
     },
   ],
 );
@@ -79,6 +127,7 @@ export const virtualKeySpec = withRules(
         { min: '1s', max: '87600h' },
         'Life of the key from its creation; instead of expiresAt.',
       ).optional(),
+      rotation: rotation.optional(),
       state: z
         .enum(['Active', 'Disabled', 'Revoked'])
         .default('Active')
@@ -90,6 +139,11 @@ export const virtualKeySpec = withRules(
       cel: '!(has(self.expiresAt) && has(self.ttl))',
       holds: (self) => self.expiresAt === undefined || self.ttl === undefined,
       message: 'expiresAt and ttl exclude each other',
+    },
+    {
+      cel: "!has(self.rotation) || self.credential.type == 'Generated'",
+      holds: (self) => self.rotation === undefined || self.credential.type === 'Generated',
+      message: 'rotation needs credential type Generated: an imported value is replaced where it comes from',
     },
   ],
   [

@@ -64,7 +64,8 @@ const refused = (reason: string, text: string): Attachment => ({
   issue: issue(['spec', 'gatewayRef'], text),
 });
 
-function admits(
+/** Whether the Gateway's allowedNamespaces let objects of a kind attach from a namespace other than its own. */
+export function admits(
   kind: ChildKind,
   spec: GatewaySpec,
   namespace: string,

@@ -85,6 +85,7 @@ function compileGateway(
     pepper,
     secrets: input.secrets,
     tombstones: input.tombstones.get(objectKey(metadata)) ?? new Set(),
+    credentials: input.credentials,
     patternsFor,
   });
 

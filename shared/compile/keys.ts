@@ -1,6 +1,6 @@
 // Virtual keys: value to hash, state and end of life, and what to do when two objects hold the same value. Runs once per key
 // and there may be a hundred thousand, so nothing here is built per key that could be built once.
-import { objectKey } from '#shared/api/kinds.ts';
+import { objectKey, type Resource } from '#shared/api/kinds.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import { keyHash } from '#shared/bundle/key-hash.ts';
@@ -12,7 +12,7 @@ import { shortScopes, storedPatterns } from './policies.ts';
 import { asSet, byAge, byText, createdAt } from './precedence.ts';
 import { readSecret } from './secret-value.ts';
 import type { Subject } from './subjects.ts';
-import type { CompileInput } from './types.ts';
+import type { CompileInput, KeyCredential, KeyHash } from './types.ts';
 
 /** Key of the Secret under which the operator writes a generated value. */
 export const GENERATED_KEY = 'token';
@@ -28,6 +28,7 @@ export interface KeyContext {
   readonly pepper: SecretText;
   readonly secrets: CompileInput['secrets'];
   readonly tombstones: ReadonlySet<string>;
+  readonly credentials: CompileInput['credentials'];
   readonly patternsFor: (namespace: string) => (pattern: string) => ReadPattern;
 }
 
@@ -43,16 +44,16 @@ export function reportLifetime({ resource, report }: Subject<'VirtualKey'>): voi
   if (typeof end === 'number') report.field('expiresAt', new Date(end).toISOString());
 }
 
-/** Compiles the attached keys of one Gateway, sorted by hash. */
+/** Compiles the attached keys of one Gateway, sorted by hash. In grace a key has two entries. */
 export function compileKeys(subjects: readonly Subject<'VirtualKey'>[], context: KeyContext): KeyEntry[] {
   const byHash = new Map<string, Candidate>();
   for (const subject of subjects) {
-    const entry = compileKey(subject, context);
-    if (entry === undefined) continue;
-    const other = byHash.get(entry.hash);
-    const candidate = { subject, entry };
-    if (other === undefined) byHash.set(entry.hash, candidate);
-    else byHash.set(entry.hash, settle(other, candidate));
+    for (const entry of compileKey(subject, context)) {
+      const other = byHash.get(entry.hash);
+      const candidate = { subject, entry };
+      if (other === undefined) byHash.set(entry.hash, candidate);
+      else byHash.set(entry.hash, settle(other, candidate));
+    }
   }
   return [...byHash.values()].map(({ entry }) => entry).sort((a, b) => byText(a.hash, b.hash));
 }
@@ -65,13 +66,16 @@ function settle(a: Candidate, b: Candidate): Candidate {
     winner.entry.namespace === loser.entry.namespace
       ? `VirtualKey ${winner.subject.resource.metadata.name}`
       : 'another VirtualKey';
-  loser.subject.report.refuse('Conflicted', `${holder} already holds this value; give this key a value of its own`);
+  const { report } = loser.subject;
+  // A key that only lost what it was rotated away from goes on with its new value.
+  if (loser.entry.previous) report.warn(`${holder} holds the previous value; grace is over for this key`);
+  else report.refuse('Conflicted', `${holder} already holds this value; give this key a value of its own`);
   return winner;
 }
 
-function compileKey(subject: Subject<'VirtualKey'>, context: KeyContext): KeyEntry | undefined {
+function compileKey(subject: Subject<'VirtualKey'>, context: KeyContext): KeyEntry[] {
   const { resource, report } = subject;
-  const { spec, metadata } = resource;
+  const { spec } = resource;
   const { gateway } = context;
   report.refsChecked();
   const end = endOfLife(resource);
@@ -92,46 +96,77 @@ function compileKey(subject: Subject<'VirtualKey'>, context: KeyContext): KeyEnt
       ),
     );
   }
-  const value = readValue(subject, context);
-  if (value === undefined) return undefined;
+  const credential = readCredential(subject, context);
+  if (credential === undefined) return [];
 
-  const hash = keyHash(context.pepper.reveal(), value).toString('hex');
-  const prefix = displayPrefix(value, spec.credential.type === 'Generated' ? gateway.prefix : undefined);
+  const { hash, prefix, previous } = credential;
   report.field('prefix', prefix);
-  if (spec.state !== 'Revoked' && context.tombstones.has(hash)) {
+  const buried = (value: string) => spec.state !== 'Revoked' && context.tombstones.has(value);
+  if (buried(hash)) {
     const verb = spec.credential.type === 'Generated' ? 'generate' : 'import';
     report.refuse('Tombstoned', `This value was deleted or revoked and may not come back; ${verb} a new value`);
-    return undefined;
+    return [];
   }
-  if (end === 'unknown') return undefined;
+  if (end === 'unknown') return [];
 
-  const tenant = metadata.namespace !== gateway.namespace;
+  const entry = keyEntry(subject, context, { hash, prefix }, end);
+  if (previous === undefined || previous.hash === hash || buried(previous.hash)) return [entry];
+  const until = earlier(end, previous.until);
+  return [
+    entry,
+    {
+      ...entry,
+      hash: previous.hash,
+      prefix: previous.prefix,
+      previous: true,
+      ...(until === undefined ? {} : { expiresAt: until }),
+    },
+  ];
+}
+
+function keyEntry(
+  { resource, report }: Subject<'VirtualKey'>,
+  { gateway, patternsFor }: KeyContext,
+  { hash, prefix }: KeyHash,
+  end: number | undefined,
+): KeyEntry {
+  const { spec, metadata } = resource;
+  const { namespace } = metadata;
+  const { models, network, endpoints, environment } = spec;
+  const tenant = namespace !== gateway.namespace;
   return {
     hash,
     key: objectKey(metadata),
-    namespace: metadata.namespace,
+    namespace,
     prefix,
-    owner: {
-      type: spec.owner.type,
-      name: tenant ? `${metadata.namespace}/${spec.owner.name}` : spec.owner.name,
-    },
+    owner: { type: spec.owner.type, name: tenant ? `${namespace}/${spec.owner.name}` : spec.owner.name },
     labels: metadata.labels ?? {},
     state: spec.state,
     ...(end === undefined ? {} : { expiresAt: end }),
     scopes: shortScopes(spec.scopes),
-    ...(spec.models === undefined
+    ...(models === undefined
       ? {}
-      : {
-          models: storedPatterns(
-            spec.models.allow,
-            'spec.models.allow',
-            context.patternsFor(metadata.namespace),
-            report,
-          ),
-        }),
-    ...(spec.network === undefined ? {} : { network: asSet(spec.network.allow) }),
-    ...(spec.endpoints === undefined ? {} : { endpoints: asSet(spec.endpoints) }),
-    ...(foreign ? { foreignEnvironment: spec.environment } : {}),
+      : { models: storedPatterns(models.allow, 'spec.models.allow', patternsFor(namespace), report) }),
+    ...(network === undefined ? {} : { network: asSet(network.allow) }),
+    ...(endpoints === undefined ? {} : { endpoints: asSet(endpoints) }),
+    ...(environment === undefined || environment === gateway.environment ? {} : { foreignEnvironment: environment }),
+  };
+}
+
+/** The value of a key by its hash: as the operator remembers it, or of the clear value if that is there and fit to be a key. */
+function readCredential(subject: Subject<'VirtualKey'>, context: KeyContext): KeyCredential | undefined {
+  const { resource, report } = subject;
+  const generated = resource.spec.credential.type === 'Generated';
+  if (generated && context.credentials !== undefined) {
+    const known = context.credentials.get(objectKey(resource.metadata));
+    if (known === undefined) report.unresolved('SecretPending', 'The key has no value yet; the operator makes one');
+    return known;
+  }
+  const value = readValue(subject, context);
+  if (value === undefined) return undefined;
+  return {
+    hash: keyHash(context.pepper.reveal(), value).toString('hex'),
+    prefix: displayPrefix(value, generated ? context.gateway.prefix : undefined),
   };
 }
 
@@ -153,8 +188,11 @@ function readValue({ resource, report }: Subject<'VirtualKey'>, context: KeyCont
   return undefined;
 }
 
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+
 /** Milliseconds since 1970, UTC; `unknown` when it counts from a creation time that is not there. */
-function endOfLife(resource: Subject<'VirtualKey'>['resource']): number | 'unknown' | undefined {
+export function endOfLife(resource: Resource<'VirtualKey'>): number | 'unknown' | undefined {
   const { expiresAt, ttl } = resource.spec;
   if (expiresAt !== undefined) return Date.parse(expiresAt);
   if (ttl === undefined) return undefined;

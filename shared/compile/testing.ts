@@ -5,7 +5,8 @@ import { kindInfo } from '#shared/api/kinds.ts';
 import { keyHash } from '#shared/bundle/key-hash.ts';
 import { canonicalJson } from '#shared/canonical-json.ts';
 import { SecretText } from '#shared/secret-text.ts';
-import type { CompileInput, CompileOutput, ObjectStatus, RawObject } from './types.ts';
+import { displayPrefix } from './key-value.ts';
+import type { CompileInput, CompileOutput, KeyCredential, ObjectStatus, RawObject } from './types.ts';
 
 export const PEPPER = 'the fixed pepper of the golden files, 32 bytes or more';
 
@@ -24,6 +25,9 @@ interface Document {
   /** Of the kind Tombstones, which exists here only. */
   readonly gateway?: string;
   readonly values?: readonly string[];
+  /** Of the kind KeyCredential, which exists here only: the VirtualKey is the one of its name. */
+  readonly value?: string;
+  readonly previous?: { readonly value: string; readonly until?: string };
 }
 
 /** Reads a case. Objects without namespace are in `default`; every Gateway has the same pepper. */
@@ -33,6 +37,7 @@ export function readInput(yaml: string): CompileInput {
   const namespaces = new Map<string, Readonly<Record<string, string>>>();
   const peppers = new Map<string, SecretText>();
   const tombstones = new Map<string, ReadonlySet<string>>();
+  const credentials = new Map<string, KeyCredential>();
   for (const document of parseAllDocuments(yaml)) {
     if (document.errors.length > 0) throw document.errors[0];
     const read = document.toJS() as Document;
@@ -51,9 +56,27 @@ export function readInput(yaml: string): CompileInput {
       const hashes = (read.values ?? []).map((value) => keyHash(PEPPER, value).toString('hex'));
       tombstones.set(read.gateway ?? '', new Set(hashes));
     }
+    if (read.kind === 'KeyCredential') credentials.set(key, keyCredential(read));
   }
-  return { objects, secrets, namespaces, peppers, tombstones };
+  return {
+    objects,
+    secrets,
+    namespaces,
+    peppers,
+    tombstones,
+    ...(credentials.size === 0 ? {} : { credentials }),
+  };
 }
+
+function keyCredential({ value = '', previous }: Document): KeyCredential {
+  const until = previous?.until === undefined ? {} : { until: Date.parse(previous.until) };
+  return { ...hashed(value), ...(previous === undefined ? {} : { previous: { ...hashed(previous.value), ...until } }) };
+}
+
+const hashed = (value: string) => ({
+  hash: keyHash(PEPPER, value).toString('hex'),
+  prefix: displayPrefix(value, 'sk-pc-'),
+});
 
 /** One text for one output: keys sorted, secrets redacted. */
 export function canonicalOutput(output: CompileOutput): string {

@@ -23,6 +23,24 @@ export interface CompileInput {
   readonly peppers: ReadonlyMap<string, SecretText>;
   /** Hashes (hex) of keys that were deleted or revoked and may never come back, by Gateway `namespace/name`. */
   readonly tombstones: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Generated keys by `namespace/name`. When given, only a key in here has a value; when left out, values are read from the Secrets. */
+  readonly credentials?: ReadonlyMap<string, KeyCredential>;
+}
+
+/** A value known by its keyed hash. */
+export interface KeyHash {
+  /** 64 hex digits, under the pepper of the key's Gateway. */
+  readonly hash: string;
+  readonly prefix: string;
+}
+
+/** What the operator knows of the values of one Generated key. */
+export interface KeyCredential extends KeyHash {
+  /** The value a rotation replaced; still good. */
+  readonly previous?: KeyHash & {
+    /** End of grace in milliseconds since 1970, UTC; absent while nobody can have the new value yet. */
+    readonly until?: number;
+  };
 }
 
 export interface CompiledGateway {
