@@ -1,0 +1,144 @@
+// One pass from what the caches hold to what the cluster should hold: keys, compile, publish, workloads, statuses. Level-driven: nothing in
+// here knows what changed, every step compares with what is there and writes the difference. Only the leader runs it.
+import type { Logger } from 'pino';
+import { objectKey } from '#shared/api/kinds.ts';
+import { compile } from '#shared/compile/compile.ts';
+import type { SecretText } from '#shared/secret-text.ts';
+import { KeyGateways } from '../keys/gateways.ts';
+import type { KeyMinter } from '../keys/mint.ts';
+import { planKeys } from '../keys/plan.ts';
+import type { OperatorMetrics } from '../metrics.ts';
+import type { Publisher } from '../publish/publisher.ts';
+import type { ProgrammedTracker } from '../status/programmed.ts';
+import { secretRefs } from '../world/secret-refs.ts';
+import type { SecretValues } from '../world/secret-values.ts';
+import type { CustomObject, World } from '../world/world.ts';
+import { Compiled } from './compiled.ts';
+import { GatewayServing, type Serving } from './gateway-serving.ts';
+import type { Extent } from './loop.ts';
+import { previousUse } from './previous-use.ts';
+import type { StatusReport } from './status-report.ts';
+
+export interface ReconcilerOptions {
+  readonly world: World;
+  readonly secretValues: SecretValues;
+  readonly publisher: Publisher;
+  readonly minter: KeyMinter;
+  readonly tracker: ProgrammedTracker;
+  readonly serving: GatewayServing;
+  readonly statusReport: StatusReport;
+  readonly metrics: OperatorMetrics;
+  readonly log: Logger;
+  /** Milliseconds since 1970, UTC. */
+  readonly wallClock: () => number;
+  /** Asks for a full pass at a time of the wall clock. */
+  readonly wakeAt: (at: number | undefined) => void;
+  /** Asks for a settling pass at a time of the monotonic clock. */
+  readonly settleAt: (at: number | undefined) => void;
+}
+
+/** How soon to ask again for what could not be read or written, in milliseconds. */
+const RETRY_MS = 2_000;
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  #compiled: Compiled | undefined;
+  #known = new Set<string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  async run(extent: Extent): Promise<void> {
+    const { metrics, statusReport, tracker, wakeAt, settleAt, world } = this.#options;
+    const end = metrics.pass();
+    try {
+      const full = extent === 'all' || this.#compiled === undefined;
+      if (full) this.#compiled = await this.#compile();
+      const compiled = this.#compiled!;
+      const served = await this.#serve(compiled, full);
+      const report = await metrics.phase('status', () => statusReport.offer(compiled, served, world, full));
+      wakeAt(report.wakeAt);
+      settleAt(tracker.wakeAt());
+    } finally {
+      end();
+    }
+  }
+
+  async #compile(): Promise<Compiled> {
+    const { world, secretValues, minter, metrics, wallClock, wakeAt } = this.#options;
+    const objects = world.objects();
+    const gateways = objects.filter(({ kind }) => kind === 'Gateway');
+    this.#forget(new Set(gateways.map(({ metadata }) => objectKey(metadata))));
+    const { peppers, tombstones } = await metrics.phase('pepper', () => this.#secretsOf(gateways));
+    const names = new Set(objects.flatMap(secretRefs));
+    const { complete, secrets } = await metrics.phase('secrets', () =>
+      secretValues.read(names, (name) => world.secrets.get(name)?.metadata.resourceVersion),
+    );
+    if (!complete) wakeAt(wallClock() + RETRY_MS);
+    const namespaces = world.namespaceLabels();
+    const plan = await metrics.phase('keys', () =>
+      planKeys({
+        virtualKeys: world.kinds.VirtualKey.values(),
+        secrets: world.secrets,
+        gateways: new KeyGateways(gateways, namespaces, peppers),
+        previousUse: previousUse(world.leases.values()),
+        memory: minter.memory,
+        now: wallClock(),
+      }),
+    );
+    minter.offer(plan);
+    wakeAt(plan.wakeAt);
+    wakeAt(minter.wakeAt);
+    const output = await metrics.phase('compile', () =>
+      compile({ objects, secrets, namespaces, peppers, tombstones, credentials: plan.credentials }),
+    );
+    return new Compiled(objects, output, plan);
+  }
+
+  /** Peppers and tombstones of every Gateway. One whose namespace refuses them is left out, and says so in its status. */
+  async #secretsOf(gateways: readonly CustomObject[]): Promise<{
+    peppers: Map<string, SecretText>;
+    tombstones: Map<string, ReadonlySet<string>>;
+  }> {
+    const { publisher, serving, metrics, wakeAt, wallClock } = this.#options;
+    const peppers = new Map<string, SecretText>();
+    const tombstones = new Map<string, ReadonlySet<string>>();
+    await Promise.all(
+      gateways.map(async ({ metadata }) => {
+        const key = objectKey(metadata);
+        const at = { namespace: metadata.namespace, name: metadata.name, uid: metadata.uid ?? '' };
+        try {
+          const loaded = await publisher.load(at);
+          peppers.set(key, loaded.pepper);
+          tombstones.set(key, loaded.tombstones);
+        } catch (error) {
+          metrics.failed('pepper');
+          serving.fault(key, error);
+          wakeAt(wallClock() + RETRY_MS);
+        }
+      }),
+    );
+    return { peppers, tombstones };
+  }
+
+  /** Publishes and deploys, Gateways side by side: what fails for one is tried again and keeps none of the others waiting. */
+  async #serve(compiled: Compiled, full: boolean): Promise<ReadonlyMap<string, Serving>> {
+    const { serving, metrics, wakeAt, wallClock } = this.#options;
+    const served = await metrics.phase('serve', () =>
+      Promise.all(
+        compiled.ofKind('Gateway').map(async ({ object, gateway }) => {
+          const result = await serving.serve(object, gateway, compiled, full);
+          if (result.retry) wakeAt(wallClock() + RETRY_MS);
+          return [gateway, result] as const;
+        }),
+      ),
+    );
+    return new Map(served);
+  }
+
+  #forget(present: ReadonlySet<string>): void {
+    for (const key of this.#known) if (!present.has(key)) this.#options.serving.forget(key);
+    this.#known = new Set(present);
+  }
+}

@@ -1,0 +1,85 @@
+// Statuses of everything that was compiled, or of what pods and workloads can have moved since, handed to the writer.
+import { objectKey, type Kind } from '#shared/api/kinds.ts';
+import { RESOURCE } from '#shared/kube/object.ts';
+import { desiredStatus } from '../status/desired.ts';
+import type { ProgrammedTracker } from '../status/programmed.ts';
+import { conditionOf, statusOf } from '../status/stored.ts';
+import type { StatusWriter } from '../status/writer.ts';
+import type { World } from '../world/world.ts';
+import type { Compiled, Judged } from './compiled.ts';
+import type { Serving } from './gateway-serving.ts';
+
+/** Objects looked at before others get their turn. */
+const SLICE = 2_000;
+
+export class StatusReport {
+  readonly #tracker: ProgrammedTracker;
+  readonly #writer: StatusWriter;
+  readonly #wallClock: () => number;
+
+  constructor(tracker: ProgrammedTracker, writer: StatusWriter, wallClock: () => number) {
+    this.#tracker = tracker;
+    this.#writer = writer;
+    this.#wallClock = wallClock;
+  }
+
+  /** @returns when a status changes by itself, in milliseconds since 1970 */
+  async offer(
+    compiled: Compiled,
+    served: ReadonlyMap<string, Serving>,
+    world: World,
+    full: boolean,
+  ): Promise<{ wakeAt: number | undefined }> {
+    let wakeAt: number | undefined;
+    let count = 0;
+    for (const judged of full ? compiled.judged : this.#movable(compiled)) {
+      const at = this.#offer(judged, compiled, served, world);
+      if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
+      if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { wakeAt };
+  }
+
+  /** What a pod or a Deployment can move: Gateways, and objects that some pod has not loaded yet. */
+  *#movable(compiled: Compiled): Generator<Judged> {
+    for (const judged of compiled.ofKind('Gateway')) {
+      yield judged;
+      for (const uid of this.#tracker.waiting(judged.gateway)) {
+        const waiting = compiled.byUid(uid);
+        if (waiting !== undefined && waiting !== judged) yield waiting;
+      }
+    }
+  }
+
+  #offer(
+    { object, status, gateway }: Judged,
+    compiled: Compiled,
+    served: ReadonlyMap<string, Serving>,
+    world: World,
+  ): number | undefined {
+    const kind = object.kind as Kind;
+    const key = objectKey(object.metadata);
+    const current = world.kinds[kind].get(key);
+    // Gone or new since the compile: the next pass knows better.
+    if (current === undefined || current.metadata.uid !== object.metadata.uid) return undefined;
+    const { uid = '', generation = 0 } = object.metadata;
+    const programmed = served.has(gateway)
+      ? this.#tracker.verdict(gateway, {
+          kind,
+          uid,
+          generation,
+          current: conditionOf(statusOf(current), 'Programmed'),
+        })
+      : undefined;
+    const { status: desired, wakeAt } = desiredStatus({
+      object: current,
+      compiled: status,
+      programmed,
+      lifecycle: kind === 'VirtualKey' ? compiled.plan.lifecycles.get(key) : undefined,
+      gateway: kind === 'Gateway' ? served.get(gateway)?.state : undefined,
+      now: this.#wallClock(),
+    });
+    this.#writer.offer(RESOURCE[kind], current, desired);
+    return wakeAt;
+  }
+}
