@@ -8,6 +8,7 @@ import { isLoopbackHost } from '#shared/api/loopback.ts';
 import type { Settings, Snapshot, SnapshotHolder } from './config/snapshot.ts';
 import type { AuditSink } from './meter/audit.ts';
 import { refuse } from './errors.ts';
+import { PreviousSecretUses } from './identify/previous-secret.ts';
 import { Recorder } from './meter/recorder.ts';
 import { Breakers } from './route/breaker.ts';
 import type { Exchange } from './route/exchange.ts';
@@ -18,7 +19,7 @@ import { Sweeper } from './route/sweeper.ts';
 import { answerError } from './server/answer.ts';
 import { buildApp } from './server/app.ts';
 import type { Call } from './server/call.ts';
-import { Metrics } from './telemetry/metrics.ts';
+import { Metrics, type SourceFigures } from './telemetry/metrics.ts';
 
 export interface DataPlaneOptions {
   readonly holder: SnapshotHolder;
@@ -27,10 +28,15 @@ export interface DataPlaneOptions {
   readonly version: string;
   /** Proxy settings of the process environment, for Gateways that name no proxy of their own. */
   readonly environmentProxy: PoolOptions['proxy'];
+  /** Address of both listeners; by default every address, or loopback for a Gateway whose publicUrl is loopback. */
+  readonly listenHost?: string;
+  /** Where configuration stands, for sources that can lag behind what is published. */
+  readonly source?: SourceFigures;
 }
 
 export interface DataPlane {
   readonly metrics: Metrics;
+  readonly previousSecrets: PreviousSecretUses;
   /** Starts the listeners. @throws when a port is taken */
   listen(): Promise<void>;
   /** Readiness goes first, then no new calls, then running answers up to the drain limit, then everything else. */
@@ -40,13 +46,15 @@ export interface DataPlane {
 const DRAIN_POLL_MS = 50;
 
 /** @param options a holder that already has its first configuration, since listeners are made by it */
-export function createDataPlane({ holder, audit, log, version, environmentProxy }: DataPlaneOptions): DataPlane {
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  const { holder, audit, log, version, environmentProxy } = options;
   const now = (): number => performance.now();
   const sweeper = new Sweeper<Exchange>(now);
   const first = holder.current!.settings;
   const slots = new Slots(first.gateway.listen.limits.maxConcurrentUpstream);
   const breakers = new Breakers(now);
   const pools = new Pools(poolOptions(first, environmentProxy));
+  const previousSecrets = new PreviousSecretUses();
   const open = new Set<Call>();
   let draining = false;
 
@@ -64,6 +72,7 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
       ready: () => notReady() === undefined,
     },
     version,
+    options.source,
   );
   const recorder = new Recorder(metrics, audit, { now, wallClock: Date.now });
   const route: RouteContext = {
@@ -86,6 +95,7 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
     newId: randomUUID,
     wallClock: Date.now,
     observeListenerError: (code) => metrics.listenerError(code),
+    previousSecrets,
     maxHeaderBytes: first.gateway.listen.limits.maxHeaderBytes,
     keepAliveMs: first.gateway.listen.timeouts.keepAlive,
   });
@@ -98,14 +108,15 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
     slots.resize(gateway.listen.limits.maxConcurrentUpstream);
     pools.configure(poolOptions(next.settings, environmentProxy), new Set(upstreams.map(({ origin }) => origin)));
     breakers.keep(new Set(upstreams.map(({ key }) => key)));
-    if (gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next);
+    if (gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next, Date.now());
   });
 
   return {
     metrics,
+    previousSecrets,
     async listen() {
       const { listen, publicUrl, metrics: port } = first.gateway;
-      const host = bindHost(publicUrl);
+      const host = options.listenHost ?? bindHost(publicUrl);
       await app.listen({ port: listen.port, host });
       await new Promise<void>((resolve, reject) => {
         metricsServer.once('error', reject).listen(port.port, host === 'localhost' ? undefined : host, resolve);
@@ -132,11 +143,13 @@ export function createDataPlane({ holder, audit, log, version, environmentProxy 
   };
 }
 
-function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot): void {
+function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot, wallClock: number): void {
   for (const exchange of sweeper.all()) {
     const key = exchange.call.principal?.key;
     if (key === undefined) continue;
     const now = keys.byHash(key.hash);
+    // An old secret goes when its grace is over. That is no revocation: what began under it may finish.
+    if (now === undefined && key.previous === true && (key.expiresAt ?? Infinity) <= wallClock) continue;
     if (now === undefined || now.state === 'Revoked') exchange.cut('revoked');
   }
 }

@@ -18,6 +18,8 @@ const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Cod
       --demo                answer from a stand-in on this machine instead of the real upstreams
   portcullis check FILE…    compile offline and print every object's conditions; exit 1 when one is not Accepted
       -o json               print JSON
+  portcullis serve          serve a Gateway as the operator publishes it; for the pods that the operator makes
+      --gateway NAME        which Gateway (or PORTCULLIS_GATEWAY); POD_NAME, POD_NAMESPACE and POD_UID say which pod
   portcullis version
 
 FILE is a YAML or JSON manifest, or a folder of them. \${VAR} in Secret values is taken from the environment.
@@ -49,6 +51,12 @@ async function main(args: string[]): Promise<number | undefined> {
     process.stdout.write(`${packageJson.version}\n`);
     return 0;
   }
+  if (command === 'serve') {
+    if (paths.length > 0)
+      throw new UsageError('portcullis serve takes no FILE: its configuration comes from the cluster');
+    await serveInCluster(values.gateway);
+    return undefined;
+  }
   if (command !== 'run' && command !== 'check') throw new UsageError(`unknown command ${command}`);
   if (paths.length === 0) throw new UsageError(`portcullis ${command} needs at least one FILE`);
   if (command === 'check') {
@@ -67,9 +75,7 @@ async function main(args: string[]): Promise<number | undefined> {
 
 async function serve(paths: string[], values: { state?: string; gateway?: string; demo: boolean }): Promise<void> {
   const { env } = process;
-  const audit = pino.destination({ fd: 1, sync: false, ...AUDIT_BATCH });
-  // A reader of the audit stream that goes away must not take the gateway with it.
-  audit.on('error', () => undefined);
+  const { sink, flush, log } = outputs();
   const demo = values.demo ? await startDemoUpstream() : undefined;
   const running = await run({
     program: import.meta.filename,
@@ -81,19 +87,76 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
     environmentProxy: environmentProxy(env),
     version: packageJson.version,
     demo,
-    audit: { write: (line) => void audit.write(`${line}\n`) },
-    log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2)),
+    audit: sink,
+    log,
     say: (text) => process.stderr.write(`${text}\n`),
   });
+  stopOnSignals(async () => {
+    await running.stop();
+    demo?.close();
+  }, flush);
+}
+
+/** Where the parts are mounted, and where kubelet puts the token of a pod. */
+const CONFIG_FOLDER = '/etc/portcullis/config';
+const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+async function serveInCluster(gateway: string | undefined): Promise<void> {
+  const { env } = process;
+  const required = (name: string): string => {
+    const value = env[name];
+    if (value === undefined || value === '') throw new UsageError(`portcullis serve needs ${name} in its environment`);
+    return value;
+  };
+  const identity = {
+    gateway: gateway ?? required('PORTCULLIS_GATEWAY'),
+    namespace: required('POD_NAMESPACE'),
+    pod: required('POD_NAME'),
+    uid: required('POD_UID'),
+  };
+  required('KUBERNETES_SERVICE_HOST');
+  const { sink, flush, log } = outputs();
+  // Only here: `run` neither needs the cluster's parts nor waits for them to be read.
+  const { serve: servePod } = await import('./cli/serve.ts');
+  const serving = await servePod({
+    identity,
+    environment: env,
+    serviceAccountFolder: env['PORTCULLIS_SERVICE_ACCOUNT_DIR'] ?? SERVICE_ACCOUNT_FOLDER,
+    configFolder: env['PORTCULLIS_CONFIG_DIR'] ?? CONFIG_FOLDER,
+    environmentProxy: environmentProxy(env),
+    listenHost: env['PORTCULLIS_LISTEN_HOST'],
+    version: packageJson.version,
+    audit: sink,
+    log,
+    now: () => performance.now(),
+    wallClock: Date.now,
+    random: Math.random,
+  });
+  stopOnSignals(() => serving.stop(), flush);
+  await serving.listening;
+}
+
+/** Audit records go to standard output, the operational log to standard error. */
+function outputs() {
+  const audit = pino.destination({ fd: 1, sync: false, ...AUDIT_BATCH });
+  // A reader of the audit stream that goes away must not take the gateway with it.
+  audit.on('error', () => undefined);
+  return {
+    sink: { write: (line: string) => void audit.write(`${line}\n`) },
+    flush: () => audit.flushSync(),
+    log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2)),
+  };
+}
+
+function stopOnSignals(stop: () => Promise<void>, flush: () => void): void {
   let stopping = false;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (stopping) process.exit(1);
       stopping = true;
       process.stderr.write('stopping: running answers may finish; once more to stop at once\n');
-      void running.stop().finally(() => {
-        demo?.close();
-        audit.flushSync();
+      void stop().finally(() => {
+        flush();
         process.exit(0);
       });
     });

@@ -82,9 +82,14 @@ export interface World {
 }
 
 /** The settings of a Gateway in {@link HOME} with one upstream, unless there are others. */
-export function settingsOf({ policies = [], upstreams, models = [], gateway = {} }: World): Settings {
+export function settingsOf(world: World): Settings {
   const pepper = new SecretText('p'.repeat(32));
-  const bundle: Bundle = {
+  return buildSnapshot('test', bundleOf(world), { pepper, values: {} }, KeyIndex.of(pepper, [])).settings;
+}
+
+/** The bundle of such a Gateway. */
+export function bundleOf({ policies = [], upstreams, models = [], gateway = {} }: World): Bundle {
+  return {
     format: BUNDLE_FORMAT,
     gateway: {
       name: 'claude',
@@ -111,7 +116,6 @@ export function settingsOf({ policies = [], upstreams, models = [], gateway = {}
     policies,
     upstreams: upstreams ?? [upstreamEntry('anthropic')],
   };
-  return buildSnapshot('test', bundle, { pepper, values: {} }, KeyIndex.of(pepper, [])).settings;
 }
 
 export function principalOf(key: KeyEntry): Principal {

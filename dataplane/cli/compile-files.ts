@@ -3,7 +3,7 @@ import { compile } from '#shared/compile/compile.ts';
 import type { CompiledGateway, ObjectStatus, RawObject } from '#shared/compile/types.ts';
 import type { Fault } from '#shared/api/documents.ts';
 import { SecretText } from '#shared/secret-text.ts';
-import { identity, loadFiles, type LoadedFiles } from './load.ts';
+import { loadFiles, type LoadedFiles } from './load.ts';
 import { mintKeys, type MintedKey } from './mint.ts';
 import type { KeyState, StateFolder } from './state.ts';
 
@@ -29,10 +29,10 @@ export interface CompileFilesOptions {
 }
 
 export function compileFiles({ paths, environment, state, now }: CompileFilesOptions): CompiledFiles {
-  const loaded = loadFiles(paths, environment);
-  const { revision, faults, notes, documents: places } = loaded;
   const seen = new Date(now()).toISOString();
-  const objects = loaded.objects.map((object) => withCreation(object, state, seen));
+  // The state folder remembers when an object was first seen.
+  const loaded = loadFiles(paths, environment, (id) => state?.createdAt(id, seen) ?? seen);
+  const { revision, objects, faults, notes, documents: places } = loaded;
   const minted = state === undefined || faults.length > 0 ? [] : mintKeys(objects, state.folder);
   const secrets = new Map(loaded.secrets);
   for (const { secret, values } of minted) secrets.set(secret, values);
@@ -53,13 +53,6 @@ export function compileFiles({ paths, environment, state, now }: CompileFilesOpt
 
 /** `check` stores nothing, so what its hashes are keyed with does not matter. */
 const CHECK_PEPPER = new SecretText('0'.repeat(64));
-
-/** Files know no creation times; the state folder remembers when an object was first seen. */
-function withCreation(object: RawObject, state: StateFolder | undefined, now: string): RawObject {
-  if (object.metadata.creationTimestamp !== undefined) return object;
-  const creationTimestamp = state?.createdAt(identity(object), now) ?? now;
-  return { ...object, metadata: { ...object.metadata, creationTimestamp } };
-}
 
 /** Gives what must outlive this process to the state folder. Call it only for a configuration that went into force. */
 export function remember({ gateways, objects, places }: CompiledFiles, state: StateFolder): void {

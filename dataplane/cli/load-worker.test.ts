@@ -29,6 +29,20 @@ test('a thread that dies is an error, not a wait', async () => {
   await expect(loadOnThread(program, REQUEST)).rejects.toThrow('the load thread ended with code 3');
 });
 
+test('a configuration can go into force before the state folder is written, and a warning still arrives', async () => {
+  thread(`parentPort.postMessage({ loaded: { revision: 'a' } });
+    setTimeout(() => parentPort.postMessage({ remembered: 'warning: the disk is full' }), 20);`);
+  const { revision, remembered } = await loadOnThread(program, REQUEST);
+  expect(revision).toBe('a');
+  expect(await remembered).toBe('warning: the disk is full');
+});
+
+test('a thread that dies before the state folder is written is a warning, not a wait', async () => {
+  thread(`parentPort.postMessage({ loaded: {} });\nsetImmediate(() => process.exit(3));`);
+  const { remembered } = await loadOnThread(program, REQUEST);
+  expect(await remembered).toMatch(/^warning: the load thread ended with code 3: after a restart/);
+});
+
 test('a program that was replaced or removed is noticed', () => {
   thread('');
   const sameProgram = guardProgram(program);

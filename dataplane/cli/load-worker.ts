@@ -1,5 +1,6 @@
 // Loading happens on a thread of its own: reading and compiling 100,000 keys takes seconds, and streams must not stand still meanwhile.
-// The thread ends with each load and takes its garbage with it. What it hands over is the bundle, the secrets and the keys in shards.
+// The thread ends with each load and takes its garbage with it. What it hands over is the bundle, the secrets and the keys in shards;
+// the state folder is written after that, while the other side is already putting them into force.
 import { statSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Bundle } from '#shared/bundle/bundle.ts';
@@ -18,8 +19,8 @@ export interface LoadRequest {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** A configuration to put into force. */
-export interface Loaded {
+/** A configuration as the load thread hands it over. */
+interface LoadedConfiguration {
   readonly revision: string;
   readonly bundle: Bundle;
   /** Clear values, within this process only. */
@@ -31,7 +32,18 @@ export interface Loaded {
   readonly trouble: string | undefined;
 }
 
-type Reply = { readonly loaded: Loaded } | { readonly unusable: string } | { readonly failed: string };
+/** A configuration to put into force. */
+export interface Loaded extends LoadedConfiguration {
+  /** Settles, and never fails, once a restart would know of this configuration; with a warning when it would not. */
+  readonly remembered: Promise<string | undefined>;
+}
+
+type Reply = { readonly loaded: LoadedConfiguration } | { readonly unusable: string } | { readonly failed: string };
+
+/** Follows a {@link Reply} that holds a configuration. */
+interface Memory {
+  readonly remembered: string | undefined;
+}
 
 /** Most garbage of a load dies young; a roomy nursery keeps the collector from copying it around. */
 const LIMITS = { maxYoungGenerationSizeMb: 64, maxOldGenerationSizeMb: 4096 };
@@ -58,19 +70,29 @@ export function guardProgram(program: string): () => void {
  */
 export async function loadOnThread(program: string, request: LoadRequest): Promise<Loaded> {
   const worker = new Worker(program, { workerData: { portcullisLoad: request }, resourceLimits: LIMITS });
+  const reply = Promise.withResolvers<Reply>();
+  const memory = Promise.withResolvers<string | undefined>();
+  // Under `node --watch` a thread also reports what it imports over this channel.
+  worker.on('message', (message: object) => {
+    if ('remembered' in message) memory.resolve((message as Memory).remembered);
+    else if (isReply(message)) reply.resolve(message);
+  });
+  const ended = (error: Error): void => {
+    reply.reject(error);
+    memory.resolve(forgetful(error));
+  };
+  worker.once('error', ended);
+  worker.once('exit', (code) => ended(new Error(`the load thread ended with code ${code}`)));
+  // Its work is done; taking a big heap down need not delay what was loaded.
+  const finish = (): void => void worker.removeAllListeners().terminate();
   try {
-    const reply = await new Promise<Reply>((resolve, reject) => {
-      // Under `node --watch` a thread also reports what it imports over this channel.
-      worker.on('message', (message: object) => isReply(message) && resolve(message)).once('error', reject);
-      worker.once('exit', (code) => reject(new Error(`the load thread ended with code ${code}`)));
-    });
-    if ('loaded' in reply) return reply.loaded;
-    if ('unusable' in reply) throw new UnusableConfigurationError(reply.unusable);
-    throw new Error(reply.failed);
-  } finally {
-    worker.removeAllListeners();
-    // Its work is done; taking a big heap down need not delay what was loaded.
-    void worker.terminate();
+    const result = await reply.promise;
+    if ('loaded' in result) return { ...result.loaded, remembered: memory.promise.finally(finish) };
+    if ('unusable' in result) throw new UnusableConfigurationError(result.unusable);
+    throw new Error(result.failed);
+  } catch (error) {
+    finish();
+    throw error;
   }
 }
 
@@ -86,34 +108,43 @@ export function isLoadThread(): boolean {
 /** The body of a load thread: does the one load it was started for and answers. @param now milliseconds since 1970 */
 export function serveLoad(now: () => number): void {
   const { portcullisLoad } = workerData as { portcullisLoad: LoadRequest };
-  let reply: Reply;
   try {
-    reply = { loaded: load(portcullisLoad, now) };
+    const state = new StateFolder(portcullisLoad.stateFolder);
+    const compiled = compileFiles({ ...portcullisLoad, state, now });
+    const loaded = configuration(compiled, portcullisLoad.gateway);
+    const buffers = loaded.shards.map(({ json }) => json.buffer as ArrayBuffer);
+    post({ loaded }, buffers);
+    post({ remembered: warningOf(() => remember(compiled, state)) });
   } catch (error) {
     const { message, code, stack } = error as NodeJS.ErrnoException;
     // A file that is not there or not readable is the reader's to mend as well; anything else is a defect and shows where it is.
-    reply = code === undefined ? { failed: stack ?? message } : { unusable: message };
+    post(code === undefined ? { failed: stack ?? message } : { unusable: message });
   }
-  parentPort?.postMessage(
-    reply,
-    'loaded' in reply ? reply.loaded.shards.map(({ json }) => json.buffer as ArrayBuffer) : [],
-  );
 }
 
-function load({ paths, stateFolder, gateway, environment }: LoadRequest, now: () => number): Loaded {
-  const state = new StateFolder(stateFolder);
-  const compiled = compileFiles({ paths, environment, state, now });
+function post(message: Reply | Memory, buffers: readonly ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, buffers);
+}
+
+/** It is in force all the same: a full disk must not keep a revoked key alive. */
+function warningOf(save: () => void): string | undefined {
+  try {
+    save();
+    return undefined;
+  } catch (error) {
+    return forgetful(error as Error);
+  }
+}
+
+function forgetful({ message }: Error): string {
+  return `warning: ${message}: after a restart, deleted keys may come back`;
+}
+
+function configuration(compiled: CompiledFiles, gateway: string | undefined): LoadedConfiguration {
   if (compiled.faults.length > 0 || compiled.statuses.some(isInvalid)) {
     throw new UnusableConfigurationError(`${placedFaults(compiled).length} faults\n\n${tableText(compiled)}`);
   }
   const { bundle, credentials, keys } = chosen(compiled, gateway);
-  const troubles = isTroubled(compiled) ? [tableText(compiled)] : [];
-  try {
-    remember(compiled, state);
-  } catch (error) {
-    // It takes force all the same: a full disk must not keep a revoked key alive.
-    troubles.push(`warning: ${(error as Error).message}: after a restart, deleted keys may come back`);
-  }
   return {
     revision: compiled.revision,
     bundle,
@@ -121,7 +152,7 @@ function load({ paths, stateFolder, gateway, environment }: LoadRequest, now: ()
     credentials: Object.fromEntries(Object.entries(credentials.values).map(([ref, value]) => [ref, value.reveal()])),
     shards: cutShards(keys).map(({ sha256, json }) => ({ sha256, json: new Uint8Array(json) })),
     keyFiles: compiled.minted.map(({ file }) => file),
-    trouble: troubles.length > 0 ? troubles.join('\n\n') : undefined,
+    trouble: isTroubled(compiled) ? tableText(compiled) : undefined,
   };
 }
 

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadFiles, manifestFiles } from './load.ts';
 import { documents, GATEWAY, generatedKey, TOKEN, UPSTREAM, workspace, type Workspace } from './testing.ts';
 
+const SEEN = '2026-11-01T00:00:00Z';
+
 let space: Workspace;
 
 beforeEach(() => {
@@ -12,7 +14,7 @@ beforeEach(() => {
 afterEach(() => space.remove());
 
 function load(text: string, environment: Record<string, string> = {}) {
-  return loadFiles([space.write('a.yaml', text)], environment);
+  return loadFiles([space.write('a.yaml', text)], environment, () => SEEN);
 }
 
 function secret(members: string, environment: Record<string, string> = {}) {
@@ -141,7 +143,7 @@ describe('several documents and files', () => {
   test('an object that is there twice is a fault at the second place', () => {
     const first = space.write('dir/a.yaml', GATEWAY);
     const second = space.write('dir/b.yaml', documents(UPSTREAM, UPSTREAM, GATEWAY));
-    const { faults, objects } = loadFiles([first, second], {});
+    const { faults, objects } = loadFiles([first, second], {}, () => SEEN);
     expect(objects.map(({ kind }) => kind)).toEqual(['Gateway', 'Upstream']);
     expect(faults.map(({ file, line, message }) => [file, line, message])).toEqual([
       [second, 16, 'Secret default/anthropic is there twice'],
@@ -164,7 +166,7 @@ describe('several documents and files', () => {
   });
 
   test('a file that is not there is an error, never an empty configuration', () => {
-    expect(() => loadFiles([space.path('nowhere.yaml')], {})).toThrow(
+    expect(() => loadFiles([space.path('nowhere.yaml')], {}, () => SEEN)).toThrow(
       expect.objectContaining({ code: 'ENOENT' }) as Error,
     );
   });

@@ -41,12 +41,16 @@ export function manifestFiles(paths: readonly string[]): string[] {
   );
 }
 
-/** @param environment variables for `${VAR}` */
+/**
+ * @param environment variables for `${VAR}`
+ * @param firstSeen creation time, RFC 3339, of the object with this identity: files know none
+ */
 export function loadFiles(
   paths: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  firstSeen: (identity: string) => string,
 ): LoadedFiles {
-  const loader = new Loader(environment);
+  const loader = new Loader(environment, firstSeen);
   const revision = createHash('sha256');
   for (const file of manifestFiles(paths)) {
     const text = readFileSync(file, 'utf8');
@@ -73,8 +77,11 @@ class Loader {
   readonly notes: Fault[] = [];
   readonly #environment: Readonly<Record<string, string | undefined>>;
 
-  constructor(environment: Readonly<Record<string, string | undefined>>) {
+  readonly #firstSeen: (identity: string) => string;
+
+  constructor(environment: Readonly<Record<string, string | undefined>>, firstSeen: (identity: string) => string) {
     this.#environment = environment;
+    this.#firstSeen = firstSeen;
   }
 
   add(document: Document): void {
@@ -90,8 +97,11 @@ class Loader {
       for (const { path, message } of parsed.issues) this.faults.push({ ...document.locate(path), message });
       return;
     }
-    if (!this.#isFirst(identity(parsed.value), document)) return;
-    this.objects.push(parsed.value);
+    const { value } = parsed;
+    const id = identity(value);
+    if (!this.#isFirst(id, document)) return;
+    const creationTimestamp = value.metadata.creationTimestamp ?? this.#firstSeen(id);
+    this.objects.push({ ...value, metadata: { ...value.metadata, creationTimestamp } });
   }
 
   #addSecret(document: Document): void {

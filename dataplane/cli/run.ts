@@ -44,7 +44,8 @@ export async function run(options: RunOptions): Promise<Running> {
     await apply(first, options, holder);
     const plane = createDataPlane({ ...options, holder });
     await plane.listen();
-    options.say(welcome(first, options));
+    // What is announced outlives this process.
+    options.say(welcome({ ...first, trouble: await troubleOf(first) }, options));
     serving.resolve(plane);
   } catch (error) {
     watcher.stop();
@@ -86,13 +87,16 @@ async function reload(
     const loaded = await loadAgain();
     const before = holder.current?.settings;
     if (loaded.revision === before?.revision) {
+      await loaded.remembered;
       options.say(`unchanged: revision ${loaded.revision} keeps serving`);
       return;
     }
     await apply(loaded, options, holder);
     metrics.reloaded('applied');
-    options.say(`reloaded revision ${loaded.revision} in ${Math.round(performance.now() - started)} ms`);
-    if (loaded.trouble !== undefined) options.say(loaded.trouble);
+    const took = Math.round(performance.now() - started);
+    const trouble = await troubleOf(loaded);
+    options.say(`reloaded revision ${loaded.revision} in ${took} ms`);
+    if (trouble !== undefined) options.say(trouble);
     if (before !== undefined && restartNeeded(before.gateway, loaded.bundle.gateway)) {
       options.say(
         'note: listen.port, metrics.port, publicUrl, maxHeaderBytes and keepAlive take effect at the next start',
@@ -102,6 +106,12 @@ async function reload(
     metrics.reloaded('refused');
     options.say(`refused the edit, the last good configuration keeps serving: ${(error as Error).message}`);
   }
+}
+
+/** Everything worth a look, once the state folder is written. */
+async function troubleOf({ trouble, remembered }: Loaded): Promise<string | undefined> {
+  const warning = await remembered;
+  return trouble === undefined || warning === undefined ? (trouble ?? warning) : `${trouble}\n\n${warning}`;
 }
 
 function restartNeeded(before: GatewayConfig, after: GatewayConfig): boolean {

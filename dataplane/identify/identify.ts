@@ -43,11 +43,15 @@ function emailOf({ owner: { type, name }, namespace }: KeyEntry): string | undef
  * @param now milliseconds since 1970
  * @throws {GatewayError} 401
  */
-export function checkAlive({ state, expiresAt, prefix, key }: KeyEntry, now: number): void {
+export function checkAlive({ state, expiresAt, prefix, key, previous }: KeyEntry, now: number): void {
   if (state === 'Revoked')
     throw refuse.unauthenticated('revoked_key', `key ${prefix}… was revoked: ask its owner for a new one`, key);
   if (expiresAt !== undefined && now >= expiresAt) {
     const when = new Date(expiresAt).toISOString();
+    if (previous === true) {
+      const message = `key ${prefix}… was rotated and its old secret ended at ${when}: use the new one`;
+      throw refuse.unauthenticated('expired_key', message, key);
+    }
     throw refuse.unauthenticated('expired_key', `key ${prefix}… expired at ${when}: ask its owner for a new one`, key);
   }
 }

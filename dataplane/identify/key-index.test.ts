@@ -76,6 +76,18 @@ function usedAfter(collect: () => void): number {
   return process.memoryUsage().heapUsed;
 }
 
+describe('[KEY-08] revoking', () => {
+  test('ends the keys of these hashes on top of their entries, and leaves the index before as it was', () => {
+    const index = KeyIndex.of(PEPPER, entriesOf(['one', 'two']));
+    const without = index.revoking(new Set([hashOf('one'), hashOf('nobody')]));
+    expect(without.find('one')).toEqual({ ...index.find('one'), state: 'Revoked' });
+    expect(without.byHash(hashOf('one'))?.state).toBe('Revoked');
+    expect(without.find('two')).toBe(index.find('two'));
+    expect(without.find('nobody')).toBeUndefined();
+    expect([index.find('one')?.state, without.size]).toEqual(['Active', 2]);
+  });
+});
+
 describe('loading', () => {
   test('shards give the same index as entries, and unchanged ones are taken over', async () => {
     const values = Array.from({ length: 500 }, (_, i) => `value-${i}`);
@@ -86,5 +98,14 @@ describe('loading', () => {
     expect(again.size).toBe(500);
     expect(again.find('value-7')).toBe(entry);
     expect(again.find('value-499')?.key).toBe('default/499');
+  });
+
+  test('a shard that is held need not be given again, and one that is not cannot be left out', async () => {
+    const [shard] = cutShards(entriesOf(['value']));
+    const first = await KeyIndex.load(PEPPER, [shard!], undefined);
+    expect([first.holdsShard(shard!.sha256), first.holdsShard('0'.repeat(64))]).toEqual([true, false]);
+    const again = await KeyIndex.load(PEPPER, [{ sha256: shard!.sha256 }], first);
+    expect(again.find('value')).toBe(first.find('value'));
+    await expect(KeyIndex.load(PEPPER, [{ sha256: '0'.repeat(64) }], first)).rejects.toThrow('neither given nor known');
   });
 });

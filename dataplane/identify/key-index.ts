@@ -17,20 +17,27 @@ interface LoadedShard {
   readonly buckets: ReadonlyMap<string, KeyEntry | KeyEntry[]>;
 }
 
+/** A shard, or only its digest where the index before holds it already. */
+export type ShardSource = Pick<KeyShard, 'sha256'> & Partial<Pick<KeyShard, 'json'>>;
+
+const NONE: ReadonlySet<string> = new Set();
+
 export class KeyIndex {
   readonly size: number;
   readonly #pepper: string;
   readonly #shards: readonly LoadedShard[];
+  readonly #revoked: ReadonlySet<string>;
 
-  private constructor(pepper: SecretText, shards: readonly LoadedShard[]) {
-    this.#pepper = pepper.reveal();
+  private constructor(pepper: string, shards: readonly LoadedShard[], revoked: ReadonlySet<string> = NONE) {
+    this.#pepper = pepper;
     this.#shards = shards;
+    this.#revoked = revoked;
     this.size = shards.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** An index of entries that are at hand, at once. @param entries sorted by hash */
   static of(pepper: SecretText, entries: readonly KeyEntry[]): KeyIndex {
-    return new KeyIndex(pepper, cutShards(entries).map(readShard));
+    return new KeyIndex(pepper.reveal(), cutShards(entries).map(readShard));
   }
 
   /**
@@ -38,7 +45,11 @@ export class KeyIndex {
    * @param before the index in force; shards with the same digest are taken over
    * @throws {SyntaxError} when a shard is not JSON
    */
-  static async load(pepper: SecretText, shards: readonly KeyShard[], before: KeyIndex | undefined): Promise<KeyIndex> {
+  static async load(
+    pepper: SecretText,
+    shards: readonly ShardSource[],
+    before: KeyIndex | undefined,
+  ): Promise<KeyIndex> {
     const known = new Map((before === undefined ? [] : before.#shards).map((shard) => [shard.sha256, shard]));
     const loaded: LoadedShard[] = [];
     let sliceEnd = performance.now() + SLICE_MS;
@@ -48,7 +59,17 @@ export class KeyIndex {
       await new Promise((resolve) => setImmediate(resolve));
       sliceEnd = performance.now() + SLICE_MS;
     }
-    return new KeyIndex(pepper, loaded);
+    return new KeyIndex(pepper.reveal(), loaded);
+  }
+
+  /** Whether {@link load} can take this shard over from here. */
+  holdsShard(sha256: string): boolean {
+    return this.#shards.some((shard) => shard.sha256 === sha256);
+  }
+
+  /** The same keys, those of these hashes revoked whatever their entries say: how a revocation is in force before its shard is read. */
+  revoking(hashes: ReadonlySet<string>): KeyIndex {
+    return new KeyIndex(this.#pepper, this.#shards, hashes);
   }
 
   /** The entry of a clear key value, or undefined. Nothing is remembered of values that are not known. */
@@ -64,13 +85,14 @@ export class KeyIndex {
   #match(hash: Buffer): KeyEntry | undefined {
     const shard = this.#shards[shardOf(hash[0]!, this.#shards.length)];
     const bucket = shard?.buckets.get(hash.toString('hex', 0, PREFIX_DIGITS / 2));
-    if (bucket === undefined) return undefined;
-    if (!Array.isArray(bucket)) return sameHash(bucket, hash) ? bucket : undefined;
-    return bucket.find((entry) => sameHash(entry, hash));
+    const entry = Array.isArray(bucket) ? bucket.find((each) => sameHash(each, hash)) : bucket;
+    if (entry === undefined || !sameHash(entry, hash)) return undefined;
+    return this.#revoked.has(entry.hash) ? { ...entry, state: 'Revoked' } : entry;
   }
 }
 
-function readShard({ sha256, json }: KeyShard): LoadedShard {
+function readShard({ sha256, json }: ShardSource): LoadedShard {
+  if (json === undefined) throw new Error(`shard ${sha256} is neither given nor known`);
   const entries = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString()) as KeyEntry[];
   const buckets = new Map<string, KeyEntry | KeyEntry[]>();
   for (const entry of entries) {

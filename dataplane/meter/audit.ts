@@ -70,6 +70,7 @@ function caller({ principal, record, settings, request }: Call) {
     team: teamOf(key, settings.gateway.namespace),
     key: key.key,
     key_prefix: key.prefix,
+    secret: key.previous === true ? 'previous' : undefined,
     auth_method: principal.method,
     credential_source: principal.source,
     rule: record.rule ?? settings.access.of(key)?.rule,

@@ -6,6 +6,7 @@ import type { Settings, SnapshotHolder } from '../config/snapshot.ts';
 import { GatewayError, refuse } from '../errors.ts';
 import { clientAddress } from '../admit/network.ts';
 import { checkAlive, identify } from '../identify/identify.ts';
+import type { PreviousSecretUses } from '../identify/previous-secret.ts';
 import { newCallRecord } from '../meter/call-record.ts';
 import type { Recorder } from '../meter/recorder.ts';
 import type { RouteContext } from '../route/forwarder.ts';
@@ -35,6 +36,8 @@ export interface AppOptions {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly observeListenerError: (code: string) => void;
+  /** Hears of calls that come with the old secret of a rotated key. */
+  readonly previousSecrets: PreviousSecretUses;
   /** Fixed when the listener starts. */
   readonly maxHeaderBytes: number;
   readonly keepAliveMs: number;
@@ -152,7 +155,7 @@ function openCall(
 }
 
 /** Everything that can be refused by address, length, state and credential, before a byte of the body is read. */
-function enter({ holder, wallClock }: AppOptions, { call }: FastifyRequest): void {
+function enter({ holder, wallClock, previousSecrets }: AppOptions, { call }: FastifyRequest): void {
   const { request, path, settings } = call;
   if (ANONYMOUS.has(`${request.method} ${path}`)) return;
   const snapshot = holder.current;
@@ -191,7 +194,9 @@ function enter({ holder, wallClock }: AppOptions, { call }: FastifyRequest): voi
     });
   }
   call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix);
-  checkAlive(call.principal.key, wallClock());
+  const { key } = call.principal;
+  checkAlive(key, wallClock());
+  if (key.previous === true) previousSecrets.note(key, call.address, wallClock());
 }
 
 function answerFailure(call: Call, error: unknown, log: Logger): void {

@@ -23,6 +23,16 @@ export interface LiveFigures {
   readonly ready: () => boolean;
 }
 
+/** Where a source of configuration stands; undefined while it does not know. */
+export interface SourceFigures {
+  /** Sequence of the publication in force. */
+  readonly sequence: () => number | undefined;
+  /** Highest sequence seen, loaded or not. */
+  readonly seen: () => number | undefined;
+  /** Milliseconds since the API server last confirmed what the newest publication is. */
+  readonly age: () => number | undefined;
+}
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests = this.#counter('requests_total', 'Calls answered.', [
@@ -61,12 +71,18 @@ export class Metrics {
   readonly #authFailures = this.#counter('auth_failures_total', 'Credentials refused, by reason.', ['reason']);
   readonly #outcomes = this.#counter('answers_total', 'Relayed answers, by how they ended.', ['upstream', 'outcome']);
   readonly #reloads = this.#counter('config_reloads_total', 'Configurations taken over or refused.', ['result']);
+  readonly #faults = this.#counter(
+    'config_faults_total',
+    'Published configurations that could not be loaded, by reason.',
+    ['reason'],
+  );
   readonly #listenerErrors = this.#counter('listener_errors_total', 'Requests refused before they could be read.', [
     'code',
   ]);
   readonly #principals = new Map<string, string>();
 
-  constructor(live: LiveFigures, version: string) {
+  /** @param source for sources that can lag behind what is published */
+  constructor(live: LiveFigures, version: string, source?: SourceFigures) {
     collectDefaultMetrics({ register: this.registry });
     this.#gauge('in_flight_upstream', 'Upstream calls running.', live.inFlight);
     this.#gauge('queued', 'Calls waiting for an upstream place.', live.queued);
@@ -78,6 +94,7 @@ export class Metrics {
       gauge.set({ revision: live.configRevision() ?? 'none' }, 1);
     });
     revision.set({ revision: 'none' }, 1);
+    if (source !== undefined) this.#sourceGauges(source);
     this.#labelled('build_info', 'Version of the data plane.', ['version'], () => undefined).set({ version }, 1);
   }
 
@@ -124,6 +141,11 @@ export class Metrics {
     this.#reloads.add(1, result);
   }
 
+  /** @param reason one of a fixed set */
+  configFault(reason: string): void {
+    this.#faults.add(1, reason);
+  }
+
   listenerError(code: string): void {
     this.#listenerErrors.add(1, code);
   }
@@ -151,6 +173,13 @@ export class Metrics {
 
   #gauge(name: string, help: string, read: () => number): void {
     this.#labelled(name, help, [], (gauge) => gauge.set(read()));
+  }
+
+  #sourceGauges({ sequence, seen, age }: SourceFigures): void {
+    this.#gauge('config_sequence', 'Sequence of the publication in force.', () => sequence() ?? NaN);
+    this.#gauge('config_seen_sequence', 'Highest sequence seen, loaded or not.', () => seen() ?? NaN);
+    const confirmed = 'Seconds since the API server last confirmed what the newest publication is.';
+    this.#gauge('config_confirmed_age_seconds', confirmed, () => (age() ?? NaN) / 1000);
   }
 
   #labelled(name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): Gauge {

@@ -1,0 +1,57 @@
+// `portcullis serve`: one pod of a Gateway. Configuration comes from the cluster; there is no listener before there is one, and nothing that
+// happens to the API server afterwards stops the traffic.
+import type pino from 'pino';
+import { joinCluster, type ClusterOptions } from '../config/cluster.ts';
+import { SnapshotHolder } from '../config/snapshot.ts';
+import { createDataPlane, type DataPlane, type DataPlaneOptions } from '../data-plane.ts';
+
+export interface ServeOptions
+  extends
+    Pick<
+      ClusterOptions,
+      'identity' | 'environment' | 'serviceAccountFolder' | 'configFolder' | 'version' | 'audit' | 'now' | 'wallClock'
+    >,
+    Pick<DataPlaneOptions, 'environmentProxy' | 'listenHost'> {
+  readonly random: () => number;
+  readonly log: pino.Logger;
+}
+
+export interface Serving {
+  /** Fulfilled when the listeners are open; rejected when one cannot be opened. Pending for as long as there is no configuration. */
+  readonly listening: Promise<void>;
+  /** Gives up the Lease, lets running answers finish and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** @throws {Error} when there is no service account to reach the cluster with */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { log } = options;
+  const holder = new SnapshotHolder();
+  let plane: DataPlane | undefined;
+  const cluster = await joinCluster({
+    ...options,
+    holder,
+    failed: (reason) => plane?.metrics.configFault(reason),
+    previousSecrets: () =>
+      plane?.previousSecrets.report((hash) => holder.current?.keys.byHash(hash)?.previous === true) ?? {},
+  });
+  let stopping = false;
+  const open = async (): Promise<void> => {
+    await cluster.first;
+    if (stopping) return;
+    plane = createDataPlane({ ...options, holder, source: cluster.figures });
+    await plane.listen();
+    const { publicUrl, listen } = holder.current!.settings.gateway;
+    log.info({ port: listen.port, publicUrl }, 'listening');
+    cluster.report();
+  };
+  return {
+    listening: open(),
+    async stop() {
+      stopping = true;
+      // Revocations still count while the last answers run, so the source goes last.
+      await Promise.all([cluster.leave(), plane?.drain()]);
+      await cluster.stop();
+    },
+  };
+}
