@@ -4,12 +4,15 @@ SHELL := /bin/bash
 NPM := npm --loglevel=error
 UNIT := PORTCULLIS_RESULTS=.results/unit.json $(NPM) run --silent test:unit --
 E2E := PORTCULLIS_RESULTS=.results/e2e.json $(NPM) run --silent test:e2e --
+VITEST := $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts
+KUBERNETES := PORTCULLIS_RESULTS=.results/kubernetes.json $(VITEST) --project kubernetes
+CLUSTER := PORTCULLIS_RESULTS=.results/cluster.json $(VITEST) --project cluster
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help run dev test check fast bench soak fuzz golden crds build clean
+.PHONY: help run dev test e2e check kubernetes bench soak fuzz golden crds build clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## install, build and start the gateway on http://localhost:8080 (a demo upstream without ANTHROPIC_API_KEY)
 	@$(NPM) exec --no -- portcullis run $(if $(ANTHROPIC_API_KEY),,--demo) crds/samples/quickstart.yaml
@@ -27,9 +30,21 @@ check: node_modules ## format, lint, types and fast tests; run it before each co
 	$(call say,fast tests)
 	@$(UNIT)
 
-test: check build python ## everything: check, then journeys with the real Claude Code and the official SDKs
+test: check build python kubernetes ## everything that needs no cluster: check, a real API server, the real Claude Code and the official SDKs
+	$(call say,operator and pods against a real API server)
+	@$(KUBERNETES)
 	$(call say,journeys with real clients)
 	@$(E2E)
+
+e2e: build ## a cluster of one node with real pods, Services and DNS; needs root
+	$(call say,Kubernetes: built once for each version; a cold machine takes 15 minutes)
+	@e2e/harness/kubernetes/build.sh control-plane cluster tools
+	$(call say,journeys in a cluster)
+	@$(CLUSTER)
+
+kubernetes: ## build the control plane and the chart tools that make test needs
+	$(call say,Kubernetes control plane: built once for each version; a cold machine takes 10 minutes)
+	@e2e/harness/kubernetes/build.sh control-plane tools
 
 bench: build nginx ## measure against nginx and a bare forwarder; prints a table, writes .results/bench.json
 	@$(NPM) exec --no -- node e2e/bench/main.ts
@@ -38,11 +53,11 @@ soak: build ## an hour's worth of mixed load in a few minutes: memory, sockets, 
 	@$(NPM) exec --no -- node e2e/soak/main.ts
 
 fuzz: node_modules ## the scanners and the running server against millions of hostile inputs
-	@FUZZ_SCALE=100 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit dataplane/wire --testTimeout 1200000
-	@FUZZ_SCALE=20 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit e2e/behaviour/hostile.test.ts --testTimeout 1200000
+	@FUZZ_SCALE=100 $(VITEST) --project unit dataplane/wire --testTimeout 1200000
+	@FUZZ_SCALE=20 $(VITEST) --project unit e2e/behaviour/hostile.test.ts --testTimeout 1200000
 
 golden: node_modules ## rewrite the golden files of the compile step
-	@UPDATE_GOLDEN=1 $(NPM) exec --no -- vitest run --config e2e/vitest.config.ts --project unit shared/compile/golden.test.ts
+	@UPDATE_GOLDEN=1 $(VITEST) --project unit shared/compile/golden.test.ts
 
 crds: node_modules ## rewrite crds/*.yaml from the schemas in shared/api
 	@$(NPM) exec --no -- node shared/api/generate-crds.ts

@@ -1,5 +1,6 @@
-// Two projects. `unit` stands beside the sources and in e2e/behaviour and starts nothing but in-process servers; `e2e` drives built artefacts
-// and real clients in e2e/journeys and may take minutes. Each writes its tally where `make test` adds them up.
+// Four projects. `unit` stands beside the sources and in e2e/behaviour and starts nothing but in-process servers; `e2e` drives built artefacts
+// and real clients in e2e/journeys and may take minutes; `kubernetes` has a real API server, `cluster` a real node with pods. Each writes its
+// tally where `.ci/run` adds them up.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -28,6 +29,28 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 300_000,
           // Real clients and load share two cores: one file at a time keeps their timing honest.
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubernetes',
+          include: ['e2e/{kubernetes,charts}/**/*.test.ts'],
+          globalSetup: 'e2e/harness/kubernetes/global-setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: ['e2e/cluster/**/*.test.ts'],
+          globalSetup: 'e2e/harness/kubernetes/cluster-global-setup.ts',
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -1,0 +1,159 @@
+// Portcullis installed on a control plane without nodes: the shipped manifest, operators as processes under the service account and the rules
+// that it brings, pods of Gateways run by the mini-kubelet, a stand-in for the provider.
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RESOURCE } from '#shared/kube/object.ts';
+import type { Secret } from '#shared/kube/types.ts';
+import { startMockAnthropic, type MockAnthropic, type MockAnthropicOptions } from '../mock-anthropic.ts';
+import { eventually } from '../resources.ts';
+import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './control-plane.ts';
+import { applyCrds } from './crds.ts';
+import { startMiniKubelet, type MiniKubelet, type RunningPod } from './mini-kubelet.ts';
+import { reserveFolder, type ProcessFolder } from './process-folder.ts';
+
+const fromRoot = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const MANIFEST = fromRoot('charts/install.yaml');
+/** Where the shipped manifest puts the operator, and as whom. */
+const START_MS = 30_000;
+const HOME = { namespace: 'portcullis-system', serviceAccount: 'portcullis' };
+
+export interface InstallationOptions {
+  /** Replicas of the operator; 1 when left out. */
+  readonly operators?: number;
+  /** Namespace of the Gateway, made by the installation; `ai` when left out. */
+  readonly namespace?: string;
+  readonly controlPlane?: ControlPlaneOptions;
+  readonly mock?: MockAnthropicOptions;
+  /** Milliseconds until mounted files follow; an hour when left out: the watch has to do. */
+  readonly volumeLag?: number;
+  /** Variables for every operator besides its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface OperatorProcess {
+  readonly name: string;
+  readonly pid: number | undefined;
+  /** Everything it has written, over all of its starts. */
+  log(): string;
+  /** Its Prometheus text. */
+  metrics(): Promise<string>;
+  /** Ends it and waits for that. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again. */
+  start(): void;
+}
+
+export interface Installation {
+  readonly plane: ControlPlane;
+  readonly namespace: string;
+  readonly kubelet: MiniKubelet;
+  readonly mock: MockAnthropic;
+  readonly operators: readonly OperatorProcess[];
+  /** `kubectl apply` of a manifest in the Gateway's namespace. @throws {Error} with what kubectl says */
+  apply(manifest: string): Promise<void>;
+  /** Runs kubectl in the Gateway's namespace. @returns what it prints @throws {Error} with what it says */
+  kubectl(...args: string[]): Promise<string>;
+  /** Pods of Gateways that are ready. */
+  ready(): readonly RunningPod[];
+  /** A value of a Secret of the Gateway's namespace; undefined while it is not there. */
+  secret(name: string, key: string): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+export async function install(options: InstallationOptions = {}): Promise<Installation> {
+  const { namespace = 'ai', operators: count = 1, volumeLag = 3_600_000 } = options;
+  const [plane, mock, processes] = await Promise.all([
+    startControlPlane(options.controlPlane),
+    startMockAnthropic(options.mock),
+    reserveFolder('installation'),
+  ]);
+  const run = async (args: readonly string[], stdin?: string): Promise<string> => {
+    const { stdout, stderr, code } = await plane.kubectl(args, stdin);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const kubectl = (...args: string[]): Promise<string> => run(['--namespace', namespace, ...args]);
+
+  await applyCrds(plane);
+  await run(['apply', '--server-side', '-f', MANIFEST]);
+  await run(['create', 'namespace', namespace]);
+  const operators = await Promise.all(
+    Array.from({ length: count }, (_, i) => startOperator(plane, processes, `operator-${i}`, options)),
+  );
+  const images = { '*': [process.execPath, fromRoot('dataplane/main.ts')] };
+  const kubelet = await startMiniKubelet({ plane, namespaces: [namespace], images, volumeLag });
+  return {
+    plane,
+    namespace,
+    kubelet,
+    mock,
+    operators,
+    kubectl,
+    async apply(manifest) {
+      await run(['--namespace', namespace, 'apply', '-f', '-'], manifest);
+    },
+    ready: () => kubelet.pods().filter((pod) => pod.ready),
+    async secret(name, key) {
+      const { items } = await plane.admin.list<Secret>(
+        RESOURCE.Secret,
+        { namespace, fieldSelector: `metadata.name=${name}` },
+        {},
+      );
+      const text = items[0]?.data?.[key];
+      return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
+    },
+    async close() {
+      await processes.close();
+      await kubelet.close();
+      await mock.close();
+      await plane.down();
+    },
+  };
+}
+
+async function startOperator(
+  plane: ControlPlane,
+  processes: ProcessFolder,
+  name: string,
+  { environment = {} }: InstallationOptions,
+): Promise<OperatorProcess> {
+  const account = join(processes.path, `${name}-account`);
+  await mkdir(account, { recursive: true });
+  await writeFile(join(account, 'token'), await plane.token(HOME.namespace, HOME.serviceAccount), { mode: 0o600 });
+  await writeFile(join(account, 'ca.crt'), await readFile(plane.caFile));
+  await writeFile(join(account, 'namespace'), HOME.namespace);
+  const { hostname, port } = new URL(plane.url);
+  let child: ChildProcess;
+  const start = (): void => {
+    child = processes.start(name, [process.execPath, fromRoot('operator/main.ts')], {
+      environment: {
+        PATH: process.env['PATH'],
+        POD_NAME: name,
+        POD_NAMESPACE: HOME.namespace,
+        PORTCULLIS_IMAGE: 'portcullis:test',
+        PORTCULLIS_HEALTH_HOST: '127.0.0.1',
+        PORTCULLIS_HEALTH_PORT: '0',
+        PORTCULLIS_SERVICE_ACCOUNT_DIR: account,
+        KUBERNETES_SERVICE_HOST: hostname,
+        KUBERNETES_SERVICE_PORT: port,
+        ...environment,
+      },
+    });
+  };
+  start();
+  return {
+    name,
+    get pid() {
+      return processes.running(name) ? child.pid : undefined;
+    },
+    log: () => processes.log(name),
+    async metrics() {
+      const port = await eventually(() => [...processes.log(name).matchAll(/"health":(\d+)/g)].at(-1)?.[1], START_MS);
+      return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    },
+    kill: (signal) => processes.stop(name, signal),
+    start,
+  };
+}
