@@ -9,7 +9,7 @@ KUBERNETES := PORTCULLIS_RESULTS=.results/kubernetes.json $(VITEST) --project ku
 CLUSTER := PORTCULLIS_RESULTS=.results/cluster.json $(VITEST) --project cluster
 say = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
-.PHONY: help run dev test e2e check kubernetes bench soak fuzz golden crds build clean
+.PHONY: help run dev test e2e check kubernetes bench soak fuzz golden crds manifests build clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ golden: node_modules ## rewrite the golden files of the compile step
 
 crds: node_modules ## rewrite crds/*.yaml from the schemas in shared/api
 	@$(NPM) exec --no -- node shared/api/generate-crds.ts
+
+manifests: node_modules kubernetes ## rewrite charts/install.yaml and the goldens of the charts
+	@UPDATE_GOLDEN=1 $(VITEST) --project kubernetes e2e/charts/render.test.ts
 
 build: node_modules ## bundle the programs into dist/
 	$(call say,build)

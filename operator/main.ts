@@ -65,6 +65,7 @@ async function main(): Promise<void> {
       random: Math.random,
       log,
     }),
+    onSuperseded: () => end('another operator has taken over the publication'),
     metrics,
     log,
     wallClock: Date.now,
@@ -92,10 +93,7 @@ async function main(): Promise<void> {
     random: Math.random,
     log,
     onElected: () => operator.lead(),
-    onLost: () => {
-      log.error('leadership is lost; ending, to start afresh');
-      process.exit(1);
-    },
+    onLost: () => end('leadership is lost'),
   });
   // A standby is of use once it knows the cluster.
   await operator.synced();
@@ -114,6 +112,12 @@ async function main(): Promise<void> {
         .finally(() => process.exit(0));
     });
   }
+}
+
+/** A fresh start is the one state that is known to be right. */
+function end(reason: string): void {
+  log.error({ reason }, 'ending, to start afresh');
+  process.exit(1);
 }
 
 /** The proportions client-go uses: 15 s, 10 s, 2 s. */

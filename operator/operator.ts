@@ -30,6 +30,8 @@ export interface OperatorOptions {
   /** Statuses written a second. */
   readonly statusRate: number;
   readonly recorder: EventRecorder;
+  /** Another operator publishes: this one's word does not count any more, and its process must end. */
+  readonly onSuperseded: () => void;
   readonly metrics: OperatorMetrics;
   readonly log: Logger;
   /** Milliseconds since 1970, UTC. */
@@ -130,6 +132,8 @@ export function createOperator(options: OperatorOptions): Operator {
       workloadOptions: options.workloads,
       metrics,
       log,
+      now,
+      onSuperseded: options.onSuperseded,
     });
     const reconciler = new Reconciler({
       world: caches,

@@ -82,3 +82,16 @@ test('a Gateway that is away for a while finds its tombstones when it is back', 
   space.load(documents(GATEWAY, UPSTREAM));
   expect(space.load(good).gateways.get('default/claude')!.keys).toEqual([]);
 });
+
+test('fields that describe pods are told to be without effect where there are none, and not by check', () => {
+  const gateway = GATEWAY.replace('8080"', '8080", deployment: {replicas: 3}, networkPolicy: {enabled: true}');
+  const place = space.path('portcullis.yaml');
+  expect(space.load(gateway).notes.map(({ file, line, message }) => `${file}:${line} ${message}`)).toEqual([
+    `${place}:4 spec.deployment has no effect here: it describes pods, and this is one process without a cluster`,
+    `${place}:4 spec.networkPolicy has no effect here: it describes pods, and this is one process without a cluster`,
+  ]);
+  expect(space.load(GATEWAY).notes).toEqual([]);
+  expect(compileFiles({ paths: [place], environment: {}, now: () => NOW }).notes).toEqual([]);
+  space.write('portcullis.yaml', gateway);
+  expect(compileFiles({ paths: [place], environment: {}, now: () => NOW }).notes).toEqual([]);
+});

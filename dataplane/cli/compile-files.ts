@@ -3,6 +3,7 @@ import { compile } from '#shared/compile/compile.ts';
 import type { CompiledGateway, ObjectStatus, RawObject } from '#shared/compile/types.ts';
 import type { Fault } from '#shared/api/documents.ts';
 import { SecretText } from '#shared/secret-text.ts';
+import { clusterOnlyNotes } from './cluster-only.ts';
 import { loadFiles, type LoadedFiles } from './load.ts';
 import { mintKeys, type MintedKey } from './mint.ts';
 import type { KeyState, StateFolder } from './state.ts';
@@ -32,7 +33,9 @@ export function compileFiles({ paths, environment, state, now }: CompileFilesOpt
   const seen = new Date(now()).toISOString();
   // The state folder remembers when an object was first seen.
   const loaded = loadFiles(paths, environment, (id) => state?.createdAt(id, seen) ?? seen);
-  const { revision, objects, faults, notes, documents: places } = loaded;
+  const { revision, objects, faults, documents: places } = loaded;
+  // `check` speaks of what a cluster will do with the files, `run` of what it does itself.
+  const notes = state === undefined ? loaded.notes : [...loaded.notes, ...clusterOnlyNotes(objects, places)];
   const minted = state === undefined || faults.length > 0 ? [] : mintKeys(objects, state.folder);
   const secrets = new Map(loaded.secrets);
   for (const { secret, values } of minted) secrets.set(secret, values);

@@ -38,6 +38,25 @@ test('[OPS-20] the value survives restarts, the URL follows the Gateway', () => 
   expect(space.keyState('ci', space.load(text))).toBe('Active');
 });
 
+test('[CLI-01] the model a key starts with stands beside it, and goes again', () => {
+  const secret = '{secretName: ci-key}';
+  expect(text).toContain(secret);
+  const sourced = () => execFileSync('sh', ['-c', '. "$0"; printf "%s" "${ANTHROPIC_MODEL-none}"', file()]).toString();
+  space.load(text.replace(secret, '{secretName: ci-key, model: "claude-haiku-5-5[1m]"}'));
+  expect(sourced()).toBe('claude-haiku-5-5[1m]');
+  space.load(text.replace(secret, '{secretName: ci-key, model: "x$(id)"}'));
+  expect(sourced()).toBe('none');
+});
+
+test('a schedule for new values is told to have no effect, once and with its place', () => {
+  const rotation = (name: string) => generatedKey(name).trimEnd() + '\n  rotation: {every: 2160h}\n';
+  const { notes } = space.load(documents(base, rotation('ci'), rotation('b')));
+  expect(notes.map(({ message }) => message)).toEqual([
+    expect.stringContaining('spec.rotation has no effect here: (2 keys)'),
+  ]);
+  expect(notes[0]?.line).toBeGreaterThan(1);
+});
+
 test('a prefix of the Gateway is used for new values', () => {
   space.load(text.replace('8080"', '8080", virtualKeys: {prefix: corp_}'));
   expect(token()).toMatch(/^corp_[A-Za-z0-9_-]{43}$/);

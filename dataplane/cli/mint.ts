@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSpec } from '#shared/api/parse.ts';
+import { MODEL_NAME } from '#shared/api/virtual-key.ts';
 import type { RawObject } from '#shared/compile/types.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { writePrivate } from './state.ts';
@@ -21,6 +22,11 @@ interface Issuer {
   readonly prefix: string;
 }
 
+interface GeneratedSecret {
+  readonly secretName: string;
+  readonly model?: string;
+}
+
 /** 256 bits. */
 const KEY_BYTES = 32;
 /** A shell reads the file, and host names may hold `$(`. */
@@ -35,10 +41,10 @@ export function mintKeys(objects: readonly RawObject[], folder: string): MintedK
     objects.filter(({ kind }) => kind === 'Gateway').map((gateway) => [keyOf(gateway), issuerOf(gateway)]),
   );
   return objects.flatMap((object) => {
-    const secretName = generatedSecret(object);
+    const generated = generatedSecret(object);
     const issuer = issuers.get(gatewayOf(object));
-    if (secretName === undefined || issuer === undefined) return [];
-    return [mint(object.metadata.namespace, secretName, issuer, folder)];
+    if (generated === undefined || issuer === undefined) return [];
+    return [mint(object.metadata.namespace, generated, issuer, folder)];
   });
 }
 
@@ -50,10 +56,16 @@ function issuerOf({ spec }: RawObject): Issuer | undefined {
   return HARMLESS_URL.test(baseUrl) ? { baseUrl, prefix: parsed.value.virtualKeys.prefix } : undefined;
 }
 
-function mint(namespace: string, secretName: string, { baseUrl, prefix }: Issuer, folder: string): MintedKey {
+function mint(
+  namespace: string,
+  { secretName, model }: GeneratedSecret,
+  { baseUrl, prefix }: Issuer,
+  folder: string,
+): MintedKey {
   const file = join(folder, 'keys', namespace, `${secretName}.env`);
   const token = readToken(file) ?? `${prefix}${randomBytes(KEY_BYTES).toString('base64url')}`;
-  const text = `ANTHROPIC_BASE_URL=${baseUrl}\nANTHROPIC_AUTH_TOKEN=${token}\n`;
+  const modelLine = model === undefined ? '' : `ANTHROPIC_MODEL=${model}\n`;
+  const text = `ANTHROPIC_BASE_URL=${baseUrl}\nANTHROPIC_AUTH_TOKEN=${token}\n${modelLine}`;
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writePrivate(file, text);
   return { secret: `${namespace}/${secretName}`, file, values: new Map([['token', new SecretText(token)]]) };
 }
@@ -62,11 +74,12 @@ function readToken(file: string): string | undefined {
   return existsSync(file) ? /^ANTHROPIC_AUTH_TOKEN=(\S+)$/m.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
 }
 
-function generatedSecret({ kind, spec }: RawObject): string | undefined {
+function generatedSecret({ kind, spec }: RawObject): GeneratedSecret | undefined {
   if (kind !== 'VirtualKey') return undefined;
-  const name = member(member(member(spec)['credential'])['generated'])['secretName'];
-  // Names are checked by the compile step, but a path must not be made of anything else meanwhile.
-  return typeof name === 'string' && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) ? name : undefined;
+  const { secretName, model } = member(member(member(spec)['credential'])['generated']);
+  // The compile step checks both, but a path and a line for a shell must not be made of anything else meanwhile.
+  if (typeof secretName !== 'string' || !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(secretName)) return undefined;
+  return typeof model === 'string' && MODEL_NAME.test(model) ? { secretName, model } : { secretName };
 }
 
 function gatewayOf({ metadata, spec }: RawObject): string {

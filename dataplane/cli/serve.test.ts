@@ -1,5 +1,8 @@
 // `portcullis serve` outside of a pod: it says what it lacks and ends. Inside of one: e2e/kubernetes/cluster-source.test.ts.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -31,4 +34,26 @@ test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>
   ],
 ])('[OPS-04] with %s it does not start', async (_name, args, env, said) => {
   expect(await serve(args, env)).toBe(said);
+});
+
+test('[OPS-04] with neither an API server nor mounted files it waits, says so, and ends when it is told to', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-pod-'));
+  for (const name of ['token', 'ca.crt', 'namespace']) writeFileSync(join(folder, name), 'x');
+  const cluster = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' };
+  const folders = { PORTCULLIS_SERVICE_ACCOUNT_DIR: folder, PORTCULLIS_CONFIG_DIR: folder };
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], { env: { ...POD, ...cluster, ...folders } });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  try {
+    await expect
+      .poll(() => said, { timeout: 15_000 })
+      .toMatch(/no configuration yet, so no listener\. API server: .*ECONNREFUSED.* Mounted: ENOENT/);
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  }
 });

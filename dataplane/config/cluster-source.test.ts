@@ -382,6 +382,20 @@ describe('[OPS-04] without any configuration', () => {
   });
 });
 
+test('a listener that fails keeps no configuration from coming into force, and no revocation', async () => {
+  await serving();
+  holder.onSwap(() => {
+    throw new Error('planted');
+  });
+  await cluster.publish(ONE, ['ada']);
+  cluster.tell();
+  expect(stateOf('ada')).toBe('Revoked');
+  await cluster.publish(TWO);
+  cluster.tell();
+  await eventually(TWO);
+  expect(lines.at(-1)).toMatchObject({ err: { message: 'planted' } });
+});
+
 test('a stopped source does nothing more', async () => {
   await serving();
   await cluster.publish(TWO);

@@ -122,9 +122,6 @@ export class ClusterSource {
         this.#loadAgain = false;
         await this.#tryCandidates();
       }
-    } catch (error) {
-      // A defect of whoever listens for new configurations must not end the process and every stream with it.
-      this.#options.log.error({ err: error }, 'a configuration could not be put into force whole');
     } finally {
       this.#loading = false;
     }
@@ -186,7 +183,12 @@ export class ClusterSource {
     if (this.#inForce === undefined) return;
     const { settings, keys } = this.#inForce.snapshot;
     const { hashes } = this.#revocations;
-    this.#options.holder.swap({ settings, keys: hashes.size === 0 ? keys : keys.revoking(hashes) });
+    try {
+      this.#options.holder.swap({ settings, keys: hashes.size === 0 ? keys : keys.revoking(hashes) });
+    } catch (error) {
+      // It is in force. A defect of whoever hears of it must not end the process and every stream with it, nor keep the next one out.
+      this.#options.log.error({ err: error }, 'a configuration is in force, but not everything followed it');
+    }
   }
 
   /** Notes what is wrong now, and tells when that is another thing than before. */

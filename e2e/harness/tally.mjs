@@ -1,5 +1,5 @@
-// Adds up the result files of the test runs and prints the closing line of CI. A run that left no file, or a file that could not even
-// be loaded, counts as a failure. Plain JavaScript: it also runs on the machine's own, older Node.
+// Adds up the result files of the test runs and prints the closing line of CI. A run that left no file, one that could not begin, and a
+// file that could not even be loaded count as a failure each. Plain JavaScript: it also runs on the machine's own, older Node.
 import { readFileSync } from 'node:fs';
 
 let passed = 0;
@@ -7,11 +7,15 @@ let failed = 0;
 for (const file of process.argv.slice(2)) {
   try {
     const results = JSON.parse(readFileSync(file, 'utf8'));
-    passed += results.numPassedTests;
-    failed += results.numFailedTests;
-    failed += results.testResults.filter(
+    const unloaded = results.testResults.filter(
       (suite) => suite.status === 'failed' && suite.assertionResults.length === 0,
     ).length;
+    const failures = results.numFailedTests + unloaded;
+    // A global setup that failed leaves a file without tests, an error outside of tests one where all of them passed.
+    const troubled = failures === 0 && (!results.success || results.numPassedTests === 0);
+    if (troubled) console.log(`${file}: the run failed outside of its tests`);
+    passed += results.numPassedTests;
+    failed += failures + (troubled ? 1 : 0);
   } catch {
     console.log(`${file}: no results`);
     failed += 1;

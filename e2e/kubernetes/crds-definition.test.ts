@@ -2,7 +2,7 @@
 // and what could be a secret, has CEL budget to spare, and takes every manifest of the repository.
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { customResourceDefinition } from '#shared/api/crd.ts';
 import { structuralSchema, type StructuralSchema } from '#shared/api/crd-schema.ts';
 import { schemaNodes } from '#shared/api/crd-walk.ts';
@@ -69,7 +69,6 @@ async function tryDefinition(info: KindInfo, factor: number): Promise<string> {
   const crd = structuredClone(customResourceDefinition(info));
   for (const { schema } of schemaNodes(crd.spec.versions[0]?.schema.openAPIV3Schema ?? {}))
     for (const bound of ['maxLength', 'maxItems', 'maxProperties'])
-      // The name of an object ends at 253, whatever a definition says.
       if (typeof schema[bound] === 'number') schema[bound] *= factor;
   const group = 'portcullis.example';
   const { metadata, spec } = crd;

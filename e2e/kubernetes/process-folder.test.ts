@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../harness/resources.ts';
 
 const MODULE = new URL('../harness/kubernetes/process-folder.ts', import.meta.url).href;
@@ -34,16 +34,17 @@ async function startOwner(): Promise<Owner> {
   `;
   const owner = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
     env: { ...process.env, TMPDIR: temporary },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
+  onTestFinished(() => void owner.kill('SIGKILL'));
   const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
   return { process: owner, ...(JSON.parse(line) as { folder: string; pid: number }) };
 }
 
+/** One that has ended and only waits to be collected is not. */
 function alive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
   } catch {
     return false;
   }

@@ -20,7 +20,7 @@ import {
 import type { KubeClient } from '#shared/kube/client.ts';
 import { GATEWAY_LABEL, ROLE_LABEL } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
-import type { ConfigMap, Secret } from '#shared/kube/types.ts';
+import type { ConfigMap, Role, RoleBinding, Secret } from '#shared/kube/types.ts';
 import { sharedControlPlane, testNamespace } from '../harness/kubernetes/shared-control-plane.ts';
 
 const plane = await sharedControlPlane();
@@ -31,7 +31,7 @@ let processes = 0;
 
 beforeAll(async () => {
   namespace = await testNamespace('publish');
-  const role = {
+  const role: Role = {
     metadata: { name: 'publisher', namespace },
     rules: [
       {
@@ -43,20 +43,19 @@ beforeAll(async () => {
     ],
   };
   await plane.admin.create(RESOURCE.Role, role);
-  await plane.admin.create(RESOURCE.RoleBinding, {
+  const binding: RoleBinding = {
     metadata: { name: 'publisher', namespace },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'publisher' },
     subjects: [{ kind: 'ServiceAccount', name: 'default', namespace }],
-  });
+  };
+  await plane.admin.create(RESOURCE.RoleBinding, binding);
   operator = await plane.clientAs(namespace, 'default');
 });
 
 /** A Gateway that exists, or the garbage collector would take what it owns. */
 async function makeGateway(name: string): Promise<GatewayIdentity> {
-  const { metadata } = await plane.admin.create<KubeObject>(RESOURCE.Gateway, {
-    metadata: { name, namespace },
-    spec: { publicUrl: 'https://claude.corp' },
-  });
+  const gateway = { metadata: { name, namespace }, spec: { publicUrl: 'https://claude.corp' } };
+  const { metadata } = await plane.admin.create<KubeObject>(RESOURCE.Gateway, gateway);
   return { name, namespace, uid: metadata.uid! };
 }
 
@@ -205,17 +204,17 @@ describe('on a real API server', () => {
       return 'done';
     };
     await older.publish(gateway, compiledOf([], { pepper }), new Set());
-    let working = true;
+    const working = new AbortController();
     const sequences: number[] = [];
     const reader = (async () => {
-      while (working) {
+      while (!working.signal.aborted) {
         const { index, bundle, secret } = (await read(gateway))!;
         sequences.push(index.sequence);
         expect(index.sequence === sequences[0] || bundle === secret).toBe(true);
       }
     })();
     const outcome = await Promise.all([work(older, 'older'), work(publisherOf(), 'newer')]);
-    working = false;
+    working.abort();
     await reader;
     expect(outcome).toEqual(['superseded', 'done']);
     expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
@@ -223,15 +222,15 @@ describe('on a real API server', () => {
   });
 
   test('the largest part we write is one the server takes', async () => {
-    const { length } = randomBytes(MAX_PART_BYTES);
-    const value = randomBytes(length).toString('base64');
-    const at = (name: string) => ({ metadata: { name, namespace } });
-    await operator.create(RESOURCE.Secret, { ...at('largest'), data: { [PART_KEY]: value } });
-    await operator.create(RESOURCE.ConfigMap, { ...at('largest'), binaryData: { [PART_KEY]: value } });
+    const content = { [PART_KEY]: randomBytes(MAX_PART_BYTES).toString('base64') };
+    const secret: Secret = { metadata: { name: 'largest', namespace }, data: content };
+    const configMap: ConfigMap = { metadata: { name: 'largest', namespace }, binaryData: content };
+    await operator.create(RESOURCE.Secret, secret);
+    await operator.create(RESOURCE.ConfigMap, configMap);
     await operator.delete(RESOURCE.Secret, { name: 'largest', namespace });
   });
 
-  test('a Gateway that is deleted takes everything published with it', async () => {
+  test('a Gateway that is deleted takes everything published with it', { timeout: 120_000 }, async () => {
     const gateway = await makeGateway('gone');
     const publisher = publisherOf();
     const pepper = (await publisher.load(gateway)).pepper.reveal();
@@ -246,13 +245,14 @@ describe('on a real API server', () => {
     };
     expect(new Set(await left())).toEqual(new Set([...ROLES.ConfigMap, ...ROLES.Secret]));
     await plane.admin.delete(RESOURCE.Gateway, { namespace, name: 'gone' });
-    await expect.poll(left, { timeout: 30_000, interval: 200 }).toEqual([]);
+    // The garbage collector of a fresh control plane looks for new kinds every half minute.
+    await expect.poll(left, { timeout: 90_000, interval: 200 }).toEqual([]);
   });
 });
 
 describe('100,000 keys', () => {
   test(
-    'are published whole; one changed key is a part of a second, and a revocation is there before its shard',
+    'are published whole; one changed key takes a part of a second, and so does a revocation',
     { timeout: 120_000 },
     async () => {
       const gateway = await makeGateway('big');
@@ -291,7 +291,7 @@ describe('100,000 keys', () => {
       expect([one.writes, one.changedParts.length]).toEqual([2, 1]);
 
       const fresh = structuredClone(disabled);
-      const none = await timed('no change, every object new', () => publish(fresh));
+      const none = await timed('no change, every object another one', () => publish(fresh));
       expect(none.writes).toBe(0);
 
       const revoked = fresh.with(10, { ...fresh[10]!, state: 'Revoked' });
@@ -310,18 +310,19 @@ describe('100,000 keys', () => {
           { interval: 5 },
         )
         .toBe(true);
-      times['revocation in the index'] = Math.round(performance.now() - start);
+      times['revocation readable'] = Math.round(performance.now() - start);
       await publishing;
 
       const heir = publisherOf();
       await timed('start of the next operator', () => heir.load(gateway));
-      const again = await timed('its first publication, unchanged', () => publish(structuredClone(revoked), heir));
+      const compiledAnew = structuredClone(revoked);
+      const again = await timed('its first publication, unchanged', () => publish(compiledAnew, heir));
       expect(again.writes).toBe(0);
       const sizes = Object.values(index.index.parts).map(({ size }) => size);
       console.log('100,000 keys, milliseconds:', times, 'largest part, bytes of JSON:', Math.max(...sizes));
       // Two cores shared with whatever else runs: the bounds catch a change of kind, not of degree.
       expect(times['one changed key, objects kept']).toBeLessThan(2_000);
-      expect(times['revocation in the index']).toBeLessThan(1_000);
+      expect(times['revocation readable']).toBeLessThan(1_000);
     },
   );
 });

@@ -16,10 +16,10 @@ export class Claims {
   readonly #contested = new Map<string, KeyView>();
   readonly #gateways: KeyGateways;
 
-  constructor(views: Iterable<KeyView>, secrets: SecretCache, gateways: KeyGateways) {
+  constructor(keys: Iterable<{ readonly view: KeyView }>, secrets: SecretCache, gateways: KeyGateways) {
     this.#gateways = gateways;
     const first = new Map<string, KeyView>();
-    for (const view of views) {
+    for (const { view } of keys) {
       const { secret } = view;
       if (secret === undefined) continue;
       const rival = this.#contested.get(secret) ?? first.get(secret);

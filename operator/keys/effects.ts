@@ -47,9 +47,7 @@ async function mint(action: Action<'mint'>, options: EffectOptions): Promise<Key
   if (taken !== undefined) return taken;
   const { key, stored, gateway, reason } = action;
   const { credential: last } = stored;
-  const value = new SecretText(
-    `${gateway.prefix}${Buffer.from(options.randomBytes(KEY_BYTES)).toString('base64url')}`,
-  );
+  const value = new SecretText(`${gateway.prefix}${Buffer.from(options.randomBytes(KEY_BYTES)).toString('base64url')}`);
   const rotates = reason === 'Annotation' || reason === 'Schedule';
   const previous = rotates && last ? { serial: last.serial, hash: last.hash, prefix: last.prefix } : stored.previous;
   const next: StoredKey = {

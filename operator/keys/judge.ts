@@ -149,11 +149,7 @@ function actionOf(view: KeyView, stored: StoredKey, at: Circumstances): KeyActio
   return used === undefined ? undefined : { kind: 'note', key: view, stored, previous: used };
 }
 
-function mintReason(
-  view: KeyView,
-  stored: StoredKey,
-  { gateway, record, now }: Circumstances,
-): MintReason | undefined {
+function mintReason(view: KeyView, stored: StoredKey, { gateway, record, now }: Circumstances): MintReason | undefined {
   const { credential } = stored;
   if (credential === undefined) return 'First';
   if (credential.pepper !== gateway?.pepperId) return 'Pepper';

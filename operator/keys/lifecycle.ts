@@ -43,7 +43,8 @@ export function inGrace({ previous }: StoredKey, now: number): StoredKey['previo
 /** The times after `now` at which something told here, or the set of good values, changes by itself. */
 export function turningPoints(view: KeyView, stored: StoredKey, now: number): number[] {
   const { endsAt } = view;
-  const stages = endsAt === undefined ? [] : [...STAGES.map((days) => endsAt - days * DAY), warnFrom(view, endsAt), endsAt];
+  const stages =
+    endsAt === undefined ? [] : [...STAGES.map((days) => endsAt - days * DAY), warnFrom(view, endsAt), endsAt];
   const until = stored.previous?.until;
   const times = [...stages, rotationDue(view, stored), until === undefined ? undefined : Date.parse(until)];
   return times.filter((time): time is number => time !== undefined && time > now);
@@ -89,7 +90,8 @@ function phase(view: KeyView, stored: StoredKey, conditions: readonly Condition[
 
 function expiring(view: KeyView, now: number): Condition | undefined {
   const { endsAt, spec } = view;
-  if (endsAt === undefined || spec.state === 'Revoked' || now < warnFrom(view, endsAt) || now >= endsAt) return undefined;
+  if (endsAt === undefined || spec.state === 'Revoked' || now < warnFrom(view, endsAt) || now >= endsAt)
+    return undefined;
   const days = STAGES.find((stage) => endsAt - now <= stage * DAY) ?? 30;
   const field = spec.ttl === undefined ? 'spec.expiresAt' : 'spec.ttl';
   const message = `The key ends at ${new Date(endsAt).toISOString()}; raise ${field}, or move its clients to a new key before`;
@@ -110,13 +112,25 @@ function rotationOverdue(view: KeyView, stored: StoredKey, blocked: boolean, now
   if (rotation?.automatic && state === 'Active' && !blocked) return undefined;
   const age = `The value is older than spec.rotation.every (${rotation?.every})`;
   if (!rotation?.automatic) {
-    return condition(view, 'RotationDue', 'AgeReached', `${age}; set annotation ${ROTATE_ANNOTATION} to a new value to replace it`);
+    return condition(
+      view,
+      'RotationDue',
+      'AgeReached',
+      `${age}; set annotation ${ROTATE_ANNOTATION} to a new value to replace it`,
+    );
   }
-  const why = state === 'Disabled' ? 'it is replaced when the key is Active again' : 'it is replaced once ResolvedRefs allows it';
+  const why =
+    state === 'Disabled' ? 'it is replaced when the key is Active again' : 'it is replaced once ResolvedRefs allows it';
   return condition(view, 'RotationDue', 'AgeReached', `${age}; ${why}`);
 }
 
 function condition(view: KeyView, type: Condition['type'], reason: string, message: string): Condition {
   const { generation } = view.meta;
-  return { type, status: 'True', reason, message, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+  return {
+    type,
+    status: 'True',
+    reason,
+    message,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
 }

@@ -202,7 +202,10 @@ export class KeyMinter {
         : {};
     this.#remember(uid, { ...fault, failures, notBefore: this.#options.now() + wait });
     if (error instanceof StaleError) return;
-    this.#options.log.warn({ key: key.id, step: kind, error: (error as Error).message, retryMs: wait }, 'a key has to wait');
+    this.#options.log.warn(
+      { key: key.id, step: kind, error: (error as Error).message, retryMs: wait },
+      'a key has to wait',
+    );
   }
 
   #tell(action: KeyAction, { stored }: KeyRecord): void {

@@ -112,11 +112,17 @@ export function secretPatch(secret: KubeObject, view: KeyView, gateway: GatewayF
 
 /** Whether every line of a Secret is what the operator would write. */
 export function isIntact(secret: SecretObject, view: KeyView, gateway: GatewayFacts, value: SecretText): boolean {
-  return holds(secret.data, encode(view, gateway, value)) && (modelOf(view) !== undefined || !(MODEL_LINE in (secret.data ?? {})));
+  return (
+    holds(secret.data, encode(view, gateway, value)) &&
+    (modelOf(view) !== undefined || !(MODEL_LINE in (secret.data ?? {})))
+  );
 }
 
 /** The value a Secret holds, if it looks like one that was made here. */
-export function readToken(secret: SecretObject, gateway: GatewayFacts): { value: SecretText; hash: string } | undefined {
+export function readToken(
+  secret: SecretObject,
+  gateway: GatewayFacts,
+): { value: SecretText; hash: string } | undefined {
   const text = Buffer.from(secret.data?.[GENERATED_KEY] ?? '', 'base64').toString();
   // The Gateway's prefix may have been another when the value was made.
   if (!/^[\x21-\x7e]{0,64}[A-Za-z0-9_-]{43}$/.test(text)) return undefined;

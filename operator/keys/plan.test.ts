@@ -10,7 +10,11 @@ const NOW = Date.parse('2026-02-01T00:00:00Z');
 const COUNT = 100_000;
 
 /** One settled key and its Secret, multiplied. */
-async function settled(): Promise<{ keys: Map<string, VirtualKeyObject>; secrets: Map<string, KubeObject>; gateway: () => object }> {
+async function settled(): Promise<{
+  keys: Map<string, VirtualKeyObject>;
+  secrets: Map<string, KubeObject>;
+  gateway: () => object;
+}> {
   const server = new FakeServer();
   const operator = new FakeOperator({ server, now: () => NOW });
   server.put(RESOURCE.VirtualKey, virtualKey('k', { rotation: { every: '2160h', automatic: true } }));
@@ -21,7 +25,10 @@ async function settled(): Promise<{ keys: Map<string, VirtualKeyObject>; secrets
   const secrets = new Map<string, KubeObject>();
   for (let index = 0; index < COUNT; index++) {
     const [name, uid] = [`k${index}`, `uid-of-${index}`];
-    const spec = { ...(key.spec as object), credential: { type: 'Generated', generated: { secretName: `${name}-key` } } };
+    const spec = {
+      ...(key.spec as object),
+      credential: { type: 'Generated', generated: { secretName: `${name}-key` } },
+    };
     keys.set(`team/${name}`, { ...key, metadata: { ...key.metadata, name, uid }, spec });
     secrets.set(`team/${name}-key`, {
       ...metadataOnly,
@@ -36,7 +43,7 @@ async function settled(): Promise<{ keys: Map<string, VirtualKeyObject>; secrets
   return { keys, secrets, gateway: () => operator.object };
 }
 
-test('100,000 keys at rest are planned in a fifth of a second, and a Gateway’s new status makes none of them new', async () => {
+test('100,000 keys at rest cost a fraction of reading them, and a Gateway’s new status makes none of them new', async () => {
   const { keys, secrets, gateway } = await settled();
   const input = (): KeyPlanInput => ({
     virtualKeys: keys.values(),
@@ -46,23 +53,27 @@ test('100,000 keys at rest are planned in a fifth of a second, and a Gateway’s
     memory: new Map(),
     now: NOW + 1,
   });
+  const started = process.cpuUsage().user;
   const first = planKeys(input());
+  const reading = process.cpuUsage().user - started;
   expect(first.actions).toEqual([]);
   expect(first.credentials.size).toBe(COUNT);
 
   const times: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const before = process.cpuUsage();
+    const before = process.cpuUsage().user;
     const plan = planKeys(input());
-    const { user, system } = process.cpuUsage(before);
-    times.push((user + system) / 1_000);
+    times.push(process.cpuUsage().user - before);
     expect(plan.credentials.get('team/k7')).toBe(first.credentials.get('team/k7'));
   }
-  // Processor time, the best of five: other work on the machine must not decide.
-  expect(Math.min(...times)).toBeLessThan(200);
+  // A tenth on a quiet machine, where it is 0.2 s. Shares, so that other work on the machine does not decide.
+  expect(Math.min(...times) / reading).toBeLessThan(0.25);
 
   const changed = keys.get('team/k7')!;
-  keys.set('team/k7', { ...changed, metadata: { ...changed.metadata, annotations: { 'portcullis.dev/rotate': 'now' } } });
+  keys.set('team/k7', {
+    ...changed,
+    metadata: { ...changed.metadata, annotations: { 'portcullis.dev/rotate': 'now' } },
+  });
   const plan = planKeys(input());
   expect(plan.actions).toMatchObject([{ kind: 'mint', reason: 'Annotation', key: { id: 'team/k7' } }]);
   expect(plan.credentials.get('team/k8')).toBe(first.credentials.get('team/k8'));

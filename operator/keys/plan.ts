@@ -41,8 +41,14 @@ export interface KeyPlan {
   readonly unsettled: ReadonlySet<string>;
 }
 
+/** What is known of one cached object: how it reads, and what was made of it last. */
+interface Known {
+  readonly view: KeyView;
+  judged?: Judged;
+}
+
 /** What a judgement rested on; while that is the same, so is the judgement. */
-interface Remembered {
+interface Judged {
   readonly gateway: GatewayFacts | undefined;
   readonly secret: KubeObject | undefined;
   readonly denied: string | undefined;
@@ -50,25 +56,27 @@ interface Remembered {
   readonly judgement: Judgement;
 }
 
-const judged = new WeakMap<KeyView, Remembered>();
+const known = new WeakMap<VirtualKeyObject, Known | 'unreadable'>();
 
 const NO_USE: readonly PreviousSecretUse[] = [];
 
 /** In seconds at 100,000 keys when all are new, in tens of milliseconds when few changed. */
 export function planKeys({ virtualKeys, secrets, gateways, previousUse, memory, now }: KeyPlanInput): KeyPlan {
-  const views: KeyView[] = [];
+  const keys: Known[] = [];
   for (const object of virtualKeys) {
-    const view = keyView(object);
-    if (view !== undefined) views.push(view);
+    let key = known.get(object);
+    if (key === undefined) known.set(object, (key = read(object)));
+    if (key !== 'unreadable') keys.push(key);
   }
-  const claims = new Claims(views, secrets, gateways);
+  const claims = new Claims(keys, secrets, gateways);
   const credentials = new Map<string, KeyCredential>();
   const lifecycles = new Map<string, KeyLifecycle>();
   const unsettled = new Set<string>();
   const byUrgency: KeyAction[][] = [[], [], [], []];
   let wakeAt = Infinity;
-  for (const view of views) {
-    const judgement = judge(view, {
+  for (const key of keys) {
+    const { view } = key;
+    const judgement = judge(key, {
       gateway: gateways.for(view.gateway, view.meta.namespace),
       secret: view.secret === undefined ? undefined : secrets.get(view.secret),
       denied: claims.denied(view),
@@ -91,17 +99,21 @@ export function planKeys({ virtualKeys, secrets, gateways, previousUse, memory, 
   };
 }
 
-function judge(view: KeyView, at: Circumstances): Judgement {
-  if (at.record !== undefined || at.use.length > 0) return judgeKey(view, at);
-  const before = judged.get(view);
-  if (before !== undefined && isSame(before, at)) return before.judgement;
-  const judgement = judgeKey(view, at);
+function read(object: VirtualKeyObject): Known | 'unreadable' {
+  const view = keyView(object);
+  return view === undefined ? 'unreadable' : { view };
+}
+
+function judge(key: Known, at: Circumstances): Judgement {
+  if (at.record !== undefined || at.use.length > 0) return judgeKey(key.view, at);
+  if (key.judged !== undefined && isSame(key.judged, at)) return key.judged.judgement;
+  const judgement = judgeKey(key.view, at);
   const { gateway, secret, denied, now } = at;
-  judged.set(view, { gateway, secret, denied, from: now, judgement });
+  key.judged = { gateway, secret, denied, from: now, judgement };
   return judgement;
 }
 
-function isSame({ gateway, secret, denied, from, judgement }: Remembered, at: Circumstances): boolean {
+function isSame({ gateway, secret, denied, from, judgement }: Judged, at: Circumstances): boolean {
   return (
     sameGateway(gateway, at.gateway) &&
     secret === at.secret &&

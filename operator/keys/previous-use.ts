@@ -26,6 +26,14 @@ export function previousUse(
   const news = known.length < MAX_ADDRESSES && addresses.some((address) => !known.includes(address));
   if (moved < STEP && !news) return undefined;
   // Pods count from when they started, so their sum may fall; what was counted once stays counted.
-  const count = Math.max(previous.uses ?? 1, uses.reduce((sum, use) => sum + use.count, 0));
-  return { ...previous, lastUsedAt: new Date(Math.max(Date.parse(last.at), Date.parse(previous.lastUsedAt ?? last.at))).toISOString(), uses: Math.min(count, 2 ** 31 - 1), addresses };
+  const count = Math.max(
+    previous.uses ?? 1,
+    uses.reduce((sum, use) => sum + use.count, 0),
+  );
+  return {
+    ...previous,
+    lastUsedAt: new Date(Math.max(Date.parse(last.at), Date.parse(previous.lastUsedAt ?? last.at))).toISOString(),
+    uses: Math.min(count, 2 ** 31 - 1),
+    addresses,
+  };
 }

@@ -53,7 +53,8 @@ export async function deliverValue(
   previous: number,
 ): Promise<Delivery> {
   // The cache knows the owners of Secrets with our labels only.
-  let secret = cached !== undefined && cached.metadata.ownerReferences === undefined ? await readOutput(client, view) : cached;
+  let secret =
+    cached !== undefined && cached.metadata.ownerReferences === undefined ? await readOutput(client, view) : cached;
   for (let attempt = 1; ; attempt++) {
     if (secret !== undefined && !isOwned(secret, view.uid)) throw new ForeignSecretError(view);
     try {
@@ -100,7 +101,8 @@ export function valueIn(secret: SecretObject, gateway: GatewayFacts): Found | un
   const token = readToken(secret, gateway);
   const { annotations } = secret.metadata;
   const serial = Number(annotations?.[SERIAL_ANNOTATION]);
-  if (token === undefined || token.hash !== annotations?.[HASH_ANNOTATION] || !Number.isSafeInteger(serial)) return undefined;
+  if (token === undefined || token.hash !== annotations?.[HASH_ANNOTATION] || !Number.isSafeInteger(serial))
+    return undefined;
   return { serial, hash: token.hash, prefix: displayPrefix(token.value.reveal(), gateway.prefix) };
 }
 

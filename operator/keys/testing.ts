@@ -41,7 +41,7 @@ export class FakeServer {
   } as unknown as KubeClient;
 
   secret(id: string): SecretObject | undefined {
-    return this.objects.get(`secrets ${id}`) as SecretObject | undefined;
+    return this.objects.get(`secrets ${id}`);
   }
 
   token(id: string): string | undefined {
@@ -104,7 +104,8 @@ export class FakeServer {
   #patch(type: ResourceType, at: Reference, patch: object): Stored {
     const before = this.#get(type, at);
     const wanted = (patch as Partial<Stored>).metadata?.resourceVersion;
-    if (wanted !== undefined && wanted !== before.metadata.resourceVersion) throw new ApiError(409, 'Conflict', 'conflict');
+    if (wanted !== undefined && wanted !== before.metadata.resourceVersion)
+      throw new ApiError(409, 'Conflict', 'conflict');
     return this.#store(`${type.plural} ${at.namespace}/${at.name}`, merge(before, patch) as Stored);
   }
 
@@ -153,7 +154,10 @@ export class FakeOperator {
   readonly #options: OperatorOptions;
   readonly use = new Map<string, PreviousSecretUse[]>();
   readonly logged: string[] = [];
-  gateway: { spec: Record<string, unknown>; pepper: SecretText } = { spec: { publicUrl: 'https://gw.corp' }, pepper: PEPPER };
+  gateway: { spec: Record<string, unknown>; pepper: SecretText } = {
+    spec: { publicUrl: 'https://gw.corp' },
+    pepper: PEPPER,
+  };
   sequence = 0;
   plan: KeyPlan | undefined;
   compiled: CompileOutput | undefined;
@@ -237,7 +241,9 @@ export class FakeOperator {
 
   /** Secret events since the last round, as a watch would tell them. */
   #watchSecrets(): void {
-    const now = new Map(this.#options.server.of(RESOURCE.Secret).map((secret) => [secret.metadata.name, secret as SecretObject]));
+    const now = new Map(
+      this.#options.server.of(RESOURCE.Secret).map((secret) => [secret.metadata.name, secret as SecretObject]),
+    );
     for (const name of new Set([...this.#secrets.keys(), ...now.keys()])) {
       const [before, after] = [this.#secrets.get(name), now.get(name)];
       if (before !== after) this.minter.secretChanged(metadataOf(before), metadataOf(after));

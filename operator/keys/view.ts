@@ -1,4 +1,4 @@
-// A VirtualKey as planning sees it: its manifest parsed, its status members read, its dates in milliseconds. Read once per cached object.
+// A VirtualKey as planning sees it: its manifest parsed, its status members read, its dates in milliseconds.
 import { createHash } from 'node:crypto';
 import { objectKey } from '#shared/api/kinds.ts';
 import { parseSpec } from '#shared/api/parse.ts';
@@ -44,16 +44,8 @@ export interface KeyView {
   readonly stored: StoredKey;
 }
 
-const views = new WeakMap<VirtualKeyObject, KeyView | 'unreadable'>();
-
 /** @returns undefined for an object on its way out and for one whose manifest cannot be read: the compile step says why */
 export function keyView(object: VirtualKeyObject): KeyView | undefined {
-  let view = views.get(object);
-  if (view === undefined) views.set(object, (view = read(object) ?? 'unreadable'));
-  return view === 'unreadable' ? undefined : view;
-}
-
-function read(object: VirtualKeyObject): KeyView | undefined {
   const { metadata } = object;
   if (metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return undefined;
   const parsed = parseSpec('VirtualKey', object.spec);

@@ -13,9 +13,6 @@ test.each([
   [{ a: 1 }, { b: 1 }, false],
   [[1, 2], [2, 1], false],
   [{ toString: 1 }, { valueOf: 1 }, false],
-  [{ a: 1, b: undefined }, { a: 1 }, true],
-  [{ a: 1 }, { a: 1, b: undefined }, true],
-  [{ a: undefined }, { b: 1 }, false],
   [[], [1], false],
 ])('%j and %j are the same JSON: %s', (a, b, same) => {
   expect(sameJson(a, b)).toBe(same);

@@ -64,7 +64,7 @@ export interface Publisher {
 }
 
 /** How often a publication starts over because somebody else wrote at the same time. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 10;
 
 /** @param client of the operator's own identity */
 export function createPublisher(client: KubeClient, options: PublisherOptions): Publisher {

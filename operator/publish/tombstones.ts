@@ -8,11 +8,10 @@ import type { GatewayStore } from './store.ts';
 const KEY = 'hashes.bin';
 const HASH_BYTES = 32;
 /** 960,000 bytes of the 1 MiB that a Secret holds. */
-const PER_OBJECT = 30_000;
-const MAX_OBJECTS = 32;
+const BOUNDS = { perObject: 30_000, objects: 32 };
 
 /** Hashes that one Gateway can remember. */
-export const MAX_TOMBSTONES = PER_OBJECT * MAX_OBJECTS;
+export const MAX_TOMBSTONES = BOUNDS.perObject * BOUNDS.objects;
 
 export function tombstonesName(gateway: string, page: number): string {
   return page === 0 ? `${gateway}-tombstones` : `${gateway}-tombstones-${String(page).padStart(2, '0')}`;
@@ -25,6 +24,11 @@ export class Tombstones {
   #pages: Buffer[] = [];
   readonly #unsaved = new Set<string>();
   readonly #orphans = new Set<number>();
+  readonly #bounds: typeof BOUNDS;
+
+  constructor(bounds = BOUNDS) {
+    this.#bounds = bounds;
+  }
 
   /**
    * Takes over what is stored. What was known before and is stored no more, because somebody deleted it, is written again by the next {@link save}.
@@ -34,7 +38,7 @@ export class Tombstones {
     const pages: Buffer[] = [];
     const stored = new Set<string>();
     this.#orphans.clear();
-    for (let page = 0; page < MAX_OBJECTS; page++) {
+    for (let page = 0; page < this.#bounds.objects; page++) {
       const name = tombstonesName(store.gateway.name, page);
       const object = store.versionOf(name) === undefined ? undefined : await store.read(RESOURCE.Secret, name);
       const bytes = Buffer.from(object?.data?.[KEY] ?? '', 'base64');
@@ -64,9 +68,9 @@ export class Tombstones {
    * @throws {StaleError}, {PublishError} foreign_object, {ApiError}
    */
   async save(store: GatewayStore): Promise<number> {
-    for (let page = 0; page < MAX_OBJECTS && (this.#unsaved.size > 0 || this.#orphans.size > 0); page++) {
+    for (let page = 0; page < this.#bounds.objects && (this.#unsaved.size > 0 || this.#orphans.size > 0); page++) {
       const before = this.#pages[page] ?? Buffer.alloc(0);
-      const room = PER_OBJECT - before.length / HASH_BYTES;
+      const room = this.#bounds.perObject - before.length / HASH_BYTES;
       const hashes = [...this.#unsaved].slice(0, Math.max(0, room));
       if (hashes.length === 0 && !this.#orphans.has(page)) continue;
       const name = tombstonesName(store.gateway.name, page);

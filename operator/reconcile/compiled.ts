@@ -17,8 +17,8 @@ export class Compiled {
   readonly judged: readonly Judged[];
   readonly gateways: ReadonlyMap<string, CompiledGateway>;
   readonly plan: Pick<KeyPlan, 'credentials' | 'lifecycles'>;
-  /** VirtualKeys there are by Gateway, accepted or not: a typing error must not bury a key. */
-  readonly keysOf: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Every VirtualKey there is, accepted or not and of whatever Gateway: a typing error must not bury a key, nor a detour to another Gateway. */
+  readonly present: ReadonlySet<string>;
   readonly #byUid: ReadonlyMap<string, Judged>;
   readonly #ofGateway = new Map<string, Judged[]>();
 
@@ -30,7 +30,7 @@ export class Compiled {
     this.gateways = output.gateways;
     this.plan = plan;
     const statuses = new Map(output.statuses.map((status) => [`${status.kind} ${objectKey(status)}`, status]));
-    const keysOf = new Map<string, Set<string>>();
+    const present = new Set<string>();
     this.judged = objects.flatMap((object) => {
       const status = statuses.get(`${object.kind} ${objectKey(object.metadata)}`);
       if (status === undefined) return [];
@@ -38,13 +38,10 @@ export class Compiled {
       const siblings = this.#ofGateway.get(judged.gateway);
       if (siblings === undefined) this.#ofGateway.set(judged.gateway, [judged]);
       else siblings.push(judged);
-      if (object.kind === 'VirtualKey') {
-        const keys = keysOf.get(judged.gateway) ?? new Set();
-        keysOf.set(judged.gateway, keys.add(objectKey(object.metadata)));
-      }
+      if (object.kind === 'VirtualKey') present.add(objectKey(object.metadata));
       return [judged];
     });
-    this.keysOf = keysOf;
+    this.present = present;
     this.#byUid = new Map(this.judged.map((judged) => [judged.object.metadata.uid ?? '', judged]));
   }
 

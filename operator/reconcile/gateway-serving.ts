@@ -6,7 +6,8 @@ import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import type { KubeObject, ResourceType } from '#shared/kube/object.ts';
 import type { KeyMinter } from '../keys/mint.ts';
 import type { OperatorMetrics } from '../metrics.ts';
-import { conditionOf } from '../publish/errors.ts';
+import { conditionOf, PublishError } from '../publish/errors.ts';
+import type { GatewayIdentity } from '../publish/objects.ts';
 import type { Published, Publisher } from '../publish/publisher.ts';
 import type { GatewayState } from '../status/desired.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
@@ -31,7 +32,14 @@ export interface GatewayServingOptions {
   readonly workloadOptions: Omit<WorkloadOptions, 'egressPorts'>;
   readonly metrics: OperatorMetrics;
   readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Another operator has taken over: this one must end. */
+  readonly onSuperseded: () => void;
 }
+
+/** Between two looks at what is published. */
+const VERIFY_MS = 300_000;
 
 interface Fault {
   readonly reason: string;
@@ -45,6 +53,8 @@ interface Known {
   /** Why its configuration could not be read or published. */
   fault?: Fault | undefined;
   ports: readonly number[];
+  /** When it was last looked whether what is published is as it was left, by the monotonic clock. */
+  verifiedAt: number;
   /** As compiled last. */
   keys: readonly KeyEntry[];
 }
@@ -111,8 +121,10 @@ export class GatewayServing {
     const { publisher, minter, tracker, metrics, log } = this.#options;
     const result = compiled.gateways.get(gateway);
     const at = { namespace: metadata.namespace, name: metadata.name, uid: metadata.uid ?? '' };
-    const present = compiled.keysOf.get(gateway) ?? new Set<string>();
+    const { present } = compiled;
     try {
+      if (await this.#isTampered(at, known))
+        log.warn({ gateway }, 'a published object was altered; it is written again');
       if (result === undefined) {
         // Not accepted: the last good configuration keeps serving, but a key that died must not live on because of somebody's typing error.
         const gone = known.keys.filter(({ key }) => !present.has(key)).map(({ hash }) => hash);
@@ -135,6 +147,7 @@ export class GatewayServing {
       minter.published(gateway, published.sequence, result.keys);
       return false;
     } catch (error) {
+      if (error instanceof PublishError && error.code === 'superseded') this.#options.onSuperseded();
       log.error(
         { gateway, err: error },
         'the configuration cannot be published; what was published before keeps serving',
@@ -142,6 +155,14 @@ export class GatewayServing {
       this.fault(gateway, error);
       return true;
     }
+  }
+
+  /** Looks now and then whether somebody altered what is published, in case no watch told. */
+  async #isTampered(at: GatewayIdentity, known: Known): Promise<boolean> {
+    const { publisher, now } = this.#options;
+    if (known.published === undefined || now() - known.verifiedAt < VERIFY_MS) return false;
+    known.verifiedAt = now();
+    return !(await publisher.verify(at));
   }
 
   async #deploy(resource: Resource<'Gateway'>, known: Known): Promise<(Fault & { retry: boolean })[]> {
@@ -163,7 +184,7 @@ export class GatewayServing {
   #of(gateway: string): Known {
     let known = this.#known.get(gateway);
     if (known === undefined) {
-      known = { ports: [], keys: [] };
+      known = { ports: [], keys: [], verifiedAt: this.#options.now() };
       this.#known.set(gateway, known);
     }
     return known;

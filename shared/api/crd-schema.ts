@@ -78,10 +78,11 @@ function normalise(json: Record<string, unknown>, place: string): StructuralSche
   // `additionalProperties: false` of a strict object: the API server prunes or refuses unknown fields by itself.
   if (typeof members === 'object' && members !== null)
     out.additionalProperties = normalise(members as Record<string, unknown>, `${place}{}`);
-  if (json['properties'] !== undefined) {
-    out.properties = {};
-    for (const [name, member] of Object.entries(json['properties'] as Record<string, Record<string, unknown>>))
-      out.properties[name] = normalise(member, place === '' ? name : `${place}.${name}`);
+  const properties = Object.entries((json['properties'] ?? {}) as Record<string, Record<string, unknown>>);
+  // An API server drops an empty list of members; one that is not there means the same.
+  if (properties.length > 0) {
+    const below = (name: string): string => (place === '' ? name : `${place}.${name}`);
+    out.properties = Object.fromEntries(properties.map(([name, member]) => [name, normalise(member, below(name))]));
   }
   return out;
 }

@@ -9,7 +9,6 @@ import { chartTemplates, crdFiles } from './crd-yaml.ts';
 import { KINDS, type KindInfo } from './kinds.ts';
 import { withRules } from './rules.ts';
 
-
 function version(info: KindInfo) {
   const [only] = customResourceDefinition(info).spec.versions;
   if (only === undefined) throw new Error(`${info.kind} has no version`);
@@ -115,9 +114,13 @@ describe.each([...KINDS])('the definition of $kind', (info) => {
     expect(Object.keys(root.properties?.['metadata']?.properties ?? {}).filter((name) => name !== 'name')).toEqual([]);
   });
 
-  it('can be filtered by the Gateway it attaches to', () => {
-    const attaches = info.kind !== 'Gateway';
-    expect(version(info).selectableFields).toEqual(attaches ? [{ jsonPath: '.spec.gatewayRef.name' }] : undefined);
+  it('can be filtered by the Gateway it attaches to, and a key by owner and state too [ADMIN-20]', () => {
+    const fields = (version(info).selectableFields ?? []).map(({ jsonPath }) => jsonPath);
+    const ofKeys = ['.spec.owner.type', '.spec.owner.name', '.spec.state', '.status.phase'];
+    const attached = info.kind === 'VirtualKey' ? ['.spec.gatewayRef.name', ...ofKeys] : ['.spec.gatewayRef.name'];
+    expect(fields).toEqual(info.kind === 'Gateway' ? [] : attached);
+    const places = new Set(nodes(info).map(({ place }) => `.${place}`));
+    expect(fields.filter((field) => !places.has(field))).toEqual([]);
   });
 
   it('prints readiness and age, from fields that exist', () => {

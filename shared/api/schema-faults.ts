@@ -71,16 +71,15 @@ function textFaults(schema: StructuralSchema, place: string, invalid: Invalid): 
     const choice = options.map((each) => JSON.stringify(each)).join(', ');
     faults.push(['enum', 'nonsense', `${place}: Unsupported value: "nonsense": supported values: ${choice}`]);
   }
-  if (Number(minLength) > 0) {
-    const value = 'x'.repeat(Number(minLength) - 1);
-    faults.push(['minLength', value, `${invalid(value)} should be at least ${String(minLength)} chars long`]);
+  const [shortest, longest] = [Number(minLength), Number(maxLength)];
+  if (shortest > 0) {
+    const value = 'x'.repeat(shortest - 1);
+    faults.push(['minLength', value, `${invalid(value)} should be at least ${shortest} chars long`]);
   }
-  if (maxLength !== undefined) {
-    const value = 'x'.repeat(Number(maxLength) + 1);
-    faults.push(['maxLength', value, `${place}: Too long: may not be more than ${String(maxLength)} bytes`]);
-  }
+  if (maxLength !== undefined)
+    faults.push(['maxLength', 'x'.repeat(longest + 1), `${place}: Too long: may not be more than ${longest} bytes`]);
   if (typeof pattern === 'string') {
-    const value = ' '.repeat(Math.max(Number(minLength), 1));
+    const value = ' '.repeat(Math.max(shortest, 1));
     faults.push(['pattern', value, `${invalid(value)} should match '${pattern}'`]);
   }
   if (format === 'date-time') {
@@ -124,14 +123,15 @@ function listFaults(schema: StructuralSchema, place: string, invalid: Invalid): 
   return faults;
 }
 
-function objectFaults({ properties, required = [], maxProperties }: StructuralSchema, place: string): Broken[] {
+function objectFaults(schema: StructuralSchema, place: string): Broken[] {
+  const { type, required = [], maxProperties, additionalProperties } = schema;
   const faults: Broken[] = [];
   if (typeof maxProperties === 'number') {
     const members = Array.from({ length: maxProperties + 1 }, (_, index) => [`e${index}`, '']);
     const says = `${place}: Too many: ${maxProperties + 1}: must have at most ${maxProperties} items`;
     faults.push(['maxProperties', Object.fromEntries(members), says]);
   }
-  if (properties === undefined) return faults;
+  if (type !== 'object' || additionalProperties !== undefined) return faults;
   for (const name of required) faults.push(['required', undefined, `${place}.${name}: Required value`, name]);
   faults.push(['unknown', 'x', `unknown field "${place}.noSuchField"`, 'noSuchField']);
   return faults;

@@ -5,7 +5,7 @@ import { withRules } from './rules.ts';
 import { DURATION_PATTERN, parseDuration } from '#shared/duration.ts';
 
 /** Narrower than other model names: the line may be read by a shell. */
-const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]*$/;
+export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]*$/;
 
 const credential = withRules(
   z

@@ -32,7 +32,7 @@ export interface BundleIndex {
   readonly revoked: readonly string[];
 }
 
-/** Fixed, so that names in Roles and mounts never change with the number of keys. 100,000 keys fill 16 of them to a half. */
+/** Fixed, so that names in Roles and mounts never change with the number of keys. 100,000 keys fill 32 of them to a quarter. */
 export const MAX_KEY_PARTS = 32;
 export const MAX_REVOKED = 1_000;
 

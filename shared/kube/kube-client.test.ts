@@ -208,12 +208,20 @@ describe('limits', () => {
     expect(await failure(client.get(RESOURCE.ConfigMap, AT, { signal: controller.signal }))).toBe(reason);
   });
 
-  test('calls above the burst wait for their turn and share few connections', async () => {
+  test('calls above the burst wait for their turn', async () => {
     const { client, heard } = await fakeApi([json(MAP)], { qps: 50, burst: 5 });
     const start = performance.now();
     await Promise.all(Array.from({ length: 15 }, async () => client.get(RESOURCE.ConfigMap, AT)));
     expect(performance.now() - start).toBeGreaterThanOrEqual(190);
     expect(heard).toHaveLength(15);
+  });
+
+  test('calls share connections: one after the other needs one, many at once no more than 32', async () => {
+    const { client, connections } = await fakeApi([json(MAP)]);
+    for (let i = 0; i < 20; i++) await client.get(RESOURCE.ConfigMap, AT);
+    expect(connections()).toBe(1);
+    await Promise.all(Array.from({ length: 200 }, async () => client.get(RESOURCE.ConfigMap, AT)));
+    expect(connections()).toBeLessThanOrEqual(32);
   });
 
   test('every attempt is counted, by what came of it', async () => {

@@ -18,6 +18,8 @@ export type Reply = (response: ServerResponse, request: Heard) => void;
 export interface FakeApi {
   readonly client: KubeClient;
   readonly heard: Heard[];
+  /** Connections taken so far. */
+  readonly connections: () => number;
 }
 
 const servers: Server[] = [];
@@ -47,6 +49,8 @@ export async function fakeApi(
       (replies[heard.length - 1] ?? replies.at(-1)!)(response, one);
     });
   });
+  let connections = 0;
+  server.on('connection', () => connections++);
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = createKubeClient({
@@ -62,7 +66,7 @@ export async function fakeApi(
     ...options,
   });
   clients.push(client);
-  return { client, heard };
+  return { client, heard, connections: () => connections };
 }
 
 export const json =

@@ -7,6 +7,7 @@
 # `owner` and `NAME.pid` hold a process id and the time that process began, so that a number given out again is not taken for it.
 # `network` holds the number of a cluster's network (cluster.ts).
 set -uo pipefail
+shopt -s nullglob
 
 began() { # began PID: clock ticks after boot; nothing when there is no such process or it only waits to be collected
   local stat
@@ -16,7 +17,7 @@ began() { # began PID: clock ticks after boot; nothing when there is no such pro
 }
 alive() { # alive FILE
   local pid time
-  read -r pid time <"$1" 2>/dev/null && [[ $(began "$pid") == "$time" ]]
+  read -r pid time 2>/dev/null <"$1" && [[ $(began "$pid") == "$time" ]]
 }
 take_down() {
   local folder=$1 file pid network _

@@ -138,7 +138,10 @@ export class Churn {
   }
 
   async #editKey(): Promise<void> {
-    const key = this.#take(this.#keys.filter(({ state }) => state !== 'Revoked'));
+    // Few keys are disabled at a time: without a preference hardly one would be enabled again.
+    const disabled =
+      Math.random() < 0.3 ? this.#take(this.#keys.filter(({ state }) => state === 'Disabled')) : undefined;
+    const key = disabled ?? this.#take(this.#keys.filter(({ state }) => state !== 'Revoked'));
     if (key === undefined) return;
     const state = key.state === 'Disabled' ? 'Active' : Math.random() < 0.4 ? 'Revoked' : 'Disabled';
     const edit: Edit = state === 'Active' ? 'enable' : state === 'Disabled' ? 'disable' : 'revoke';

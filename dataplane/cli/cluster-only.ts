@@ -1,0 +1,39 @@
+// Fields that the operator of a cluster acts on. `run` does not, and says so rather than let somebody believe in them.
+import type { Fault } from '#shared/api/documents.ts';
+import type { RawObject } from '#shared/compile/types.ts';
+import { identity, type LoadedFiles } from './load.ts';
+
+const CLUSTER_ONLY = ['deployment', 'networkPolicy'];
+
+/** @returns a note for every such field of a Gateway, where it stands, and one for all keys that ask for rotation, where the first does */
+export function clusterOnlyNotes(objects: readonly RawObject[], places: LoadedFiles['documents']): Fault[] {
+  return [...gatewayNotes(objects, places), ...rotationNote(objects, places)];
+}
+
+function gatewayNotes(objects: readonly RawObject[], places: LoadedFiles['documents']): Fault[] {
+  return objects
+    .filter(({ kind }) => kind === 'Gateway')
+    .flatMap((gateway) => {
+      const document = places.get(identity(gateway));
+      const { spec } = gateway;
+      if (document === undefined || typeof spec !== 'object' || spec === null) return [];
+      return CLUSTER_ONLY.filter((field) => field in spec).map((field) => ({
+        ...document.locate(['spec', field]),
+        message: `spec.${field} has no effect here: it describes pods, and this is one process without a cluster`,
+      }));
+    });
+}
+
+/** Rotation needs somebody who puts the new value where its clients read it; here that is a person. */
+function rotationNote(objects: readonly RawObject[], places: LoadedFiles['documents']): Fault[] {
+  const rotating = objects.filter(
+    ({ kind, spec }) => kind === 'VirtualKey' && typeof spec === 'object' && spec !== null && 'rotation' in spec,
+  );
+  const document = rotating[0] && places.get(identity(rotating[0]));
+  if (document === undefined) return [];
+  const whose = rotating.length === 1 ? 'a value' : `(${rotating.length} keys) a value`;
+  const message =
+    `spec.rotation has no effect here: ${whose} stays good until its file in the state folder is deleted and the gateway is started again, ` +
+    'which makes a new one';
+  return [{ ...document.locate(['spec', 'rotation']), message }];
+}
