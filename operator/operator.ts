@@ -77,13 +77,7 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     start() {
       world.start();
-      void world.synced().then(
-        () => {
-          ready = true;
-          log.info({ objects: Object.fromEntries(world.sizes()) }, 'caches are filled');
-        },
-        () => undefined,
-      );
+      void becomeReady();
     },
     synced: () => world.synced(),
     lead() {
@@ -99,6 +93,17 @@ export function createOperator(options: OperatorOptions): Operator {
       for (const [resource, count] of world.sizes()) metrics.cached(resource, count);
     },
   };
+
+  async function becomeReady(): Promise<void> {
+    try {
+      await world.synced();
+    } catch {
+      // Stopped before it was.
+      return;
+    }
+    ready = true;
+    log.info({ objects: Object.fromEntries(world.sizes()) }, 'caches are filled');
+  }
 
   /** Everything that only a leader has. */
   function startWriting(

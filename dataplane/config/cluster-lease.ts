@@ -14,6 +14,7 @@ import {
   ROLE_LABEL,
   type PreviousSecretUse,
 } from '#shared/kube/labels.ts';
+import { microTime } from '#shared/kube/micro-time.ts';
 import { RESOURCE } from '#shared/kube/object.ts';
 
 export interface PodIdentity {
@@ -148,9 +149,4 @@ export class PodLease {
 
 export function leaseName({ gateway, pod }: PodIdentity): string {
   return `${gateway}-${pod}`;
-}
-
-/** RFC 3339 with six digits of a second, the only form the API server takes here. */
-function microTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().replace('Z', '000Z');
 }

@@ -18,6 +18,8 @@ export interface Plan {
   };
   readonly keys: { readonly count: number; readonly starts: number; readonly switches: number };
   readonly reload: { readonly switches: number };
+  /** Numbers of keys, ascending, and changes at each. */
+  readonly operator: { readonly sizes: readonly number[]; readonly edits: number };
 }
 
 export const fullPlan: Plan = {
@@ -27,6 +29,7 @@ export const fullPlan: Plan = {
   memory: { streams: 5000, perSecond: 1000, bodies: ['small', 'turn'] },
   keys: { count: 100_000, starts: 2, switches: 2 },
   reload: { switches: 10 },
+  operator: { sizes: [1_000, 10_000, 100_000], edits: 20 },
 };
 
 export const quickPlan: Plan = {
@@ -36,6 +39,7 @@ export const quickPlan: Plan = {
   memory: { streams: 5000, perSecond: 2000, bodies: ['small'] },
   keys: { count: 100_000, starts: 1, switches: 1 },
   reload: { switches: 4 },
+  operator: { sizes: [1_000, 10_000], edits: 10 },
 };
 
 /** Gap between the events of a timed stream, and events a stream: long enough that an event held back cannot hide. */

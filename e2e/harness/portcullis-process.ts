@@ -127,7 +127,7 @@ function manifest({ objects, secrets }: Resources, port: number, metricsPort: nu
 /** Path of `dist/portcullis.js`, built first when it is missing or older than a source. */
 export async function builtProgram(): Promise<string> {
   const program = join(ROOT, 'dist', 'portcullis.js');
-  const sources = ['dataplane', 'shared'].flatMap((folder) =>
+  const sources = ['dataplane', 'operator', 'shared'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((file) => join(ROOT, folder, file)),
   );
   const newest = Math.max(...[...sources, join(ROOT, 'package.json')].map(modified));

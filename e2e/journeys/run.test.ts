@@ -304,7 +304,7 @@ describe('exit codes', () => {
     ['check: no such file', 'check nowhere.yaml', 1, /^$/, /nowhere\.yaml.*no such file/],
     ['check: nothing to check', 'check', 2, /^$/, /needs at least one FILE/],
     ['check: an unknown output', `check -o yaml ${quickstart}`, 2, /^$/, /-o takes json/],
-    ['an unknown command', 'serve x', 2, /^$/, /unknown command serve/],
+    ['an unknown command', 'sevre x', 2, /^$/, /unknown command sevre/],
     ['an unknown option', 'check --frobnicate x', 2, /^$/, /--frobnicate/],
     ['nothing at all', '', 2, /portcullis run FILE/, /^$/],
     ['help', '--help', 0, /portcullis check FILE/, /^$/],

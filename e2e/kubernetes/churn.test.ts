@@ -26,7 +26,9 @@ beforeAll(async () => {
 afterAll(() => installation?.close());
 
 const percentile = (values: readonly number[], p: number): number =>
-  Math.round([...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN);
+  Math.round(
+    [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * p))] ?? Number.NaN,
+  );
 
 test('[AUTHZ-23] [KEY-08] [OPS-06] no answer is wrong after Programmed, none fails, every edit is obeyed by every replica', () => {
   const edits = Object.entries(report.enforced).map(

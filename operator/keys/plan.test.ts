@@ -7,7 +7,7 @@ import { FakeOperator, FakeServer, PEPPER, virtualKey } from './testing.ts';
 import type { VirtualKeyObject } from './view.ts';
 
 const NOW = Date.parse('2026-02-01T00:00:00Z');
-const COUNT = 100_000;
+const COUNT = 30_000;
 
 /** One settled key and its Secret, multiplied. */
 async function settled(): Promise<{
@@ -43,7 +43,7 @@ async function settled(): Promise<{
   return { keys, secrets, gateway: () => operator.object };
 }
 
-test('100,000 keys at rest cost a fraction of reading them, and a Gateway’s new status makes none of them new', async () => {
+test('keys at rest cost a fraction of reading them, and a Gateway’s new status makes none of them new', async () => {
   const { keys, secrets, gateway } = await settled();
   const input = (): KeyPlanInput => ({
     virtualKeys: keys.values(),
@@ -66,7 +66,7 @@ test('100,000 keys at rest cost a fraction of reading them, and a Gateway’s ne
     times.push(process.cpuUsage().user - before);
     expect(plan.credentials.get('team/k7')).toBe(first.credentials.get('team/k7'));
   }
-  // A tenth on a quiet machine, where it is 0.2 s. Shares, so that other work on the machine does not decide.
+  // A tenth or less; 0.2 s for 100,000 keys. Shares, so that other work on the machine does not decide.
   expect(Math.min(...times) / reading).toBeLessThan(0.25);
 
   const changed = keys.get('team/k7')!;

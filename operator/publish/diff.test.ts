@@ -39,6 +39,15 @@ describe('a key that was published', () => {
       [],
     ],
     ['expired and gone', [entryOf('ci', { expiresAt: 999 })], [], ['platform/ci'], [], []],
+    [
+      'an old secret that its key goes on without',
+      [entryOf('ci', { previous: true })],
+      [entryOf('next', { key: 'platform/ci' })],
+      ['platform/ci'],
+      dead,
+      dead,
+    ],
+    ['an old secret of a key with a typing error', [entryOf('ci', { previous: true })], [], ['platform/ci'], dead, []],
   ] as const)('and is %s', (_title, before, after, present, dead, buried) => {
     expect(diffKeys(before, after, new Set(present), 1000)).toEqual({ dead, buried });
   });

@@ -22,7 +22,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
 export interface KeyDiff {
   /** Hashes that were good and are not any more: their entry is gone, or is Revoked. */
   readonly dead: readonly string[];
-  /** Hashes whose VirtualKey is gone: they may never come back. */
+  /** Hashes that may never come back: of VirtualKeys that are gone, and old secrets of keys that go on without them. */
   readonly buried: readonly string[];
 }
 
@@ -40,9 +40,15 @@ export function diffKeys(
   const dead: string[] = [];
   const buried: string[] = [];
   const stays = new Map(after.map((entry) => [entry.hash, entry]));
-  for (const { hash, key, state, expiresAt } of before) {
+  let going: Set<string> | undefined;
+  for (const { hash, key, state, expiresAt, previous } of before) {
     const next = stays.get(hash);
     if (next === undefined && !present.has(key)) buried.push(hash);
+    else if (next === undefined && previous === true) {
+      // A key that does not compile just now may be back before its grace ends.
+      going ??= new Set(after.map((entry) => entry.key));
+      if (going.has(key)) buried.push(hash);
+    }
     const wasGood = state !== 'Revoked' && (expiresAt === undefined || expiresAt > now);
     if (wasGood && (next === undefined || next.state === 'Revoked')) dead.push(hash);
   }

@@ -2,11 +2,10 @@ import { expect, test } from 'vitest';
 import type { Deployment } from '#shared/kube/types.ts';
 import { availability } from './availability.ts';
 
-const deployment = (status: object | undefined, generation = 2): Deployment =>
-  ({
-    metadata: { name: 'claude', namespace: 'ai', generation },
-    ...(status === undefined ? {} : { status }),
-  }) as Deployment;
+const deployment = (status: object | undefined, generation = 2): Deployment => ({
+  metadata: { name: 'claude', namespace: 'ai', generation },
+  ...(status === undefined ? {} : { status }),
+});
 const available = { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable', message: 'enough' };
 
 test.each([

@@ -14,7 +14,7 @@ import { secretRefs } from '../world/secret-refs.ts';
 import type { SecretValues } from '../world/secret-values.ts';
 import type { CustomObject, World } from '../world/world.ts';
 import { Compiled } from './compiled.ts';
-import { GatewayServing, type Serving } from './gateway-serving.ts';
+import type { GatewayServing, Serving } from './gateway-serving.ts';
 import type { Extent } from './loop.ts';
 import { previousUse } from './previous-use.ts';
 import type { StatusReport } from './status-report.ts';
@@ -50,13 +50,15 @@ export class Reconciler {
   }
 
   async run(extent: Extent): Promise<void> {
-    const { metrics, statusReport, tracker, wakeAt, settleAt, world } = this.#options;
+    const { metrics, minter, statusReport, tracker, wakeAt, settleAt, world } = this.#options;
     const end = metrics.pass();
     try {
       const full = extent === 'all' || this.#compiled === undefined;
       if (full) this.#compiled = await this.#compile();
       const compiled = this.#compiled!;
       const served = await this.#serve(compiled, full);
+      // What was published just now starts the longest wait of values for their pods.
+      wakeAt(minter.wakeAt);
       const report = await metrics.phase('status', () => statusReport.offer(compiled, served, world, full));
       wakeAt(report.wakeAt);
       settleAt(tracker.wakeAt());
@@ -89,7 +91,6 @@ export class Reconciler {
     );
     minter.offer(plan);
     wakeAt(plan.wakeAt);
-    wakeAt(minter.wakeAt);
     const output = await metrics.phase('compile', () =>
       compile({ objects, secrets, namespaces, peppers, tombstones, credentials: plan.credentials }),
     );

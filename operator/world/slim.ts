@@ -36,7 +36,8 @@ export function slimForeign<T extends KubeObject>(object: T): T {
   } as T;
 }
 
-function slimMeta({ managedFields: _, annotations: __, ...meta }: KubeMeta & { managedFields?: unknown }): KubeMeta {
+function slimMeta(metadata: KubeMeta & { readonly managedFields?: unknown }): KubeMeta {
+  const { managedFields: _, annotations: __, ...meta } = metadata;
   return meta;
 }
 

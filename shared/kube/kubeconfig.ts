@@ -1,5 +1,5 @@
-// A kubeconfig, read by the client package: client certificates, tokens, exec plugins. The package costs 0.6 s of start and 58 MB from
-// sources, 70 ms and 20 MB bundled, so this file is only ever imported when a kubeconfig is asked for.
+// A kubeconfig, read by the client package: client certificates, tokens, exec plugins. From sources the package costs half a second of start and
+// 80 MB; in a bundle 1.4 MB of text, which is 20 MB of memory before it even runs. So this file is only imported when a kubeconfig is asked for.
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Connection, Credentials } from './connection.ts';
 

@@ -24,6 +24,8 @@ export interface InstallationOptions {
   readonly operators?: number;
   /** Namespace of the Gateway, made by the installation; `ai` when left out. */
   readonly namespace?: string;
+  /** Further namespaces for Gateways, made as well. */
+  readonly namespaces?: readonly string[];
   readonly controlPlane?: ControlPlaneOptions;
   readonly mock?: MockAnthropicOptions;
   /** Milliseconds until mounted files follow; an hour when left out: the watch has to do. */
@@ -41,8 +43,8 @@ export interface OperatorProcess {
   metrics(): Promise<string>;
   /** Ends it and waits for that. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again. */
-  start(): void;
+  /** Starts it again. @param environment variables besides its own, for this start */
+  start(environment?: Readonly<Record<string, string>>): void;
 }
 
 export interface Installation {
@@ -51,8 +53,8 @@ export interface Installation {
   readonly kubelet: MiniKubelet;
   readonly mock: MockAnthropic;
   readonly operators: readonly OperatorProcess[];
-  /** `kubectl apply` of a manifest in the Gateway's namespace. @throws {Error} with what kubectl says */
-  apply(manifest: string): Promise<void>;
+  /** `kubectl apply` of a manifest, in the Gateway's namespace when none is given. @throws {Error} with what kubectl says */
+  apply(manifest: string, namespace?: string): Promise<void>;
   /** Runs kubectl in the Gateway's namespace. @returns what it prints @throws {Error} with what it says */
   kubectl(...args: string[]): Promise<string>;
   /** Pods of Gateways that are ready. */
@@ -64,6 +66,7 @@ export interface Installation {
 
 export async function install(options: InstallationOptions = {}): Promise<Installation> {
   const { namespace = 'ai', operators: count = 1, volumeLag = 3_600_000 } = options;
+  const namespaces = [namespace, ...(options.namespaces ?? [])];
   const [plane, mock, processes] = await Promise.all([
     startControlPlane(options.controlPlane),
     startMockAnthropic(options.mock),
@@ -78,12 +81,12 @@ export async function install(options: InstallationOptions = {}): Promise<Instal
 
   await applyCrds(plane);
   await run(['apply', '--server-side', '-f', MANIFEST]);
-  await run(['create', 'namespace', namespace]);
+  for (const name of namespaces) await run(['create', 'namespace', name]);
   const operators = await Promise.all(
     Array.from({ length: count }, (_, i) => startOperator(plane, processes, `operator-${i}`, options)),
   );
   const images = { '*': [process.execPath, fromRoot('dataplane/main.ts')] };
-  const kubelet = await startMiniKubelet({ plane, namespaces: [namespace], images, volumeLag });
+  const kubelet = await startMiniKubelet({ plane, namespaces, images, volumeLag });
   return {
     plane,
     namespace,
@@ -91,8 +94,8 @@ export async function install(options: InstallationOptions = {}): Promise<Instal
     mock,
     operators,
     kubectl,
-    async apply(manifest) {
-      await run(['--namespace', namespace, 'apply', '-f', '-'], manifest);
+    async apply(manifest, at = namespace) {
+      await run(['--namespace', at, 'apply', '-f', '-'], manifest);
     },
     ready: () => kubelet.pods().filter((pod) => pod.ready),
     async secret(name, key) {
@@ -126,7 +129,7 @@ async function startOperator(
   await writeFile(join(account, 'namespace'), HOME.namespace);
   const { hostname, port } = new URL(plane.url);
   let child: ChildProcess;
-  const start = (): void => {
+  const start = (more: Readonly<Record<string, string>> = {}): void => {
     child = processes.start(name, [process.execPath, fromRoot('operator/main.ts')], {
       environment: {
         PATH: process.env['PATH'],
@@ -139,6 +142,7 @@ async function startOperator(
         KUBERNETES_SERVICE_HOST: hostname,
         KUBERNETES_SERVICE_PORT: port,
         ...environment,
+        ...more,
       },
     });
   };

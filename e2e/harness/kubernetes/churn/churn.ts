@@ -83,8 +83,8 @@ export class Churn {
     await this.#apply(RESOURCE.Secret, valuesManifest(namespace, names));
     await this.#apply(RESOURCE.Secret, {
       metadata: { name: 'anthropic', namespace },
-      ...{ data: { token: Buffer.from('sk-ant-churn').toString('base64') } },
-    });
+      data: { token: Buffer.from('sk-ant-churn').toString('base64') },
+    } as KubeObject);
     await this.#apply(RESOURCE.Gateway, gatewayManifest(namespace, this.#plan.replicas));
     await this.#apply(RESOURCE.Upstream, upstreamManifest(namespace, mock.url));
     await inParallel(this.#policies, 8, (policy) => this.#apply(RESOURCE.Policy, policyManifest(namespace, policy)));
@@ -196,7 +196,8 @@ export class Churn {
         await sleep(PROBE_MS);
       }
     });
-    const programmed = this.#untilProgrammed(type, metadata, applied).then(async (after) => {
+    const isRight = async (): Promise<void> => {
+      const after = await this.#untilProgrammed(type, metadata, applied);
       if (after === undefined) {
         this.#wrong.push(`${what}: never Programmed`);
         return;
@@ -206,7 +207,8 @@ export class Churn {
         const got = await this.#ask(address, key, model);
         if (got !== expected) this.#wrong.push(`${what}: ${name} answers ${got}, not ${expected}, after Programmed`);
       }
-    });
+    };
+    const programmed = isRight();
     const times = await Promise.all(obeyed);
     this.#enforced[edit].push(Math.max(...times));
     await programmed;
