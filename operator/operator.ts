@@ -17,7 +17,7 @@ import { createWorkloadWriter } from './workloads/apply.ts';
 import type { WorkloadOptions } from './workloads/render.ts';
 import { SecretValues } from './world/secret-values.ts';
 import type { Scope } from './world/watched.ts';
-import { World } from './world/world.ts';
+import { World, type CustomObject } from './world/world.ts';
 
 export interface OperatorOptions {
   readonly client: KubeClient;
@@ -154,7 +154,8 @@ export function createOperator(options: OperatorOptions): Operator {
       wakeAt: (at) => loop.wakeAt(toMonotonic(at)),
       settleAt: (at) => loop.wakeAt(at, 'settle'),
     });
-    listenForChanges({ world: caches, tracker, publisher, minter, loop, now });
+    const statusChanged = (object: CustomObject): void => reconciler.statusChanged(object);
+    listenForChanges({ world: caches, tracker, publisher, minter, loop, now, statusChanged });
     loop.request('all');
     return {
       async stop() {

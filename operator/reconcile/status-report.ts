@@ -33,7 +33,7 @@ export class StatusReport {
     let wakeAt: number | undefined;
     let count = 0;
     for (const judged of full ? compiled.judged : this.#movable(compiled)) {
-      const at = this.#offer(judged, compiled, served, world);
+      const at = this.offerOne(judged, compiled, served, world);
       if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
       if (++count % SLICE === 0) await new Promise((resolve) => setImmediate(resolve));
     }
@@ -51,7 +51,8 @@ export class StatusReport {
     }
   }
 
-  #offer(
+  /** @returns when this status changes by itself, in milliseconds since 1970 */
+  offerOne(
     { object, status, gateway }: Judged,
     compiled: Compiled,
     served: ReadonlyMap<string, Serving>,

@@ -6,7 +6,7 @@ import type { Publisher } from '../publish/publisher.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
 import { secretRefs } from '../world/secret-refs.ts';
 import type { Change, Watched } from '../world/watched.ts';
-import { matters, type World } from '../world/world.ts';
+import { matters, type CustomObject, type World } from '../world/world.ts';
 import type { Loop } from './loop.ts';
 
 export interface TriggerOptions {
@@ -15,6 +15,8 @@ export interface TriggerOptions {
   readonly publisher: Pick<Publisher, 'notice'>;
   readonly minter: Pick<KeyMinter, 'secretChanged'>;
   readonly loop: Pick<Loop, 'request' | 'wakeAt'>;
+  /** Told of an object of which nothing but the status changed. */
+  readonly statusChanged: (object: CustomObject) => void;
   /** Milliseconds of the loop's clock. */
   readonly now: () => number;
 }
@@ -25,11 +27,24 @@ const ROLE_OF_KEYS = 'virtual-key';
 const PREVIOUS_USE_DELAY_MS = 15_000;
 
 /** Listens from now on, and tells the tracker of the pods and Leases that are there already. */
-export function listenForChanges({ world, tracker, publisher, minter, loop, now }: TriggerOptions): void {
+export function listenForChanges({
+  world,
+  tracker,
+  publisher,
+  minter,
+  loop,
+  now,
+  statusChanged,
+}: TriggerOptions): void {
   const all = (): void => loop.request('all');
   const settle = (): void => loop.request('settle');
 
-  for (const watched of Object.values(world.kinds)) watched.onChange((change) => matters(change) && all());
+  for (const watched of Object.values(world.kinds)) {
+    watched.onChange((change) => {
+      if (matters(change)) all();
+      else if (change.after !== undefined) statusChanged(change.after);
+    });
+  }
   world.namespaces?.onChange((change) => !sameLabels(change) && all());
 
   const named = namedSecrets(world);

@@ -64,7 +64,7 @@ export function createWorkloadWriter(client: KubeClient): WorkloadWriter {
       if (isInSync(object, seen) || isSettled(settled.get(key), intent, object, seen)) return false;
     }
     if (type === RESOURCE.Deployment && seen !== undefined) await handOverReplicas(client, wanted.object);
-    const result = await client.apply<KubeObject>(type, object, { fieldManager: OPERATOR_MANAGER });
+    const result = await applyOver(client, type, object, seen);
     settled.set(key, {
       intent,
       versions: new Set([seen?.metadata.resourceVersion, result.metadata.resourceVersion]),
@@ -102,6 +102,27 @@ export function createWorkloadWriter(client: KubeClient): WorkloadWriter {
     },
     forget: (gatewayUid) => void memory.delete(gatewayUid),
   };
+}
+
+/**
+ * Lists are merged by key, and a key may be what somebody changed: port 81 by hand and our 8080, both named `http`, are refused together. Then
+ * the lists are put back whole first.
+ */
+async function applyOver(
+  client: KubeClient,
+  type: ResourceType,
+  object: KubeObject,
+  seen: KubeObject | undefined,
+): Promise<KubeObject> {
+  const apply = (): Promise<KubeObject> => client.apply(type, object, { fieldManager: OPERATOR_MANAGER });
+  try {
+    return await apply();
+  } catch (error) {
+    if (seen === undefined || !isApiError(error, 422)) throw error;
+    const { namespace, name } = object.metadata;
+    await client.patch(type, { namespace, name }, object);
+    return apply();
+  }
 }
 
 const nameOf = ({ type, object }: Wanted): string => `${type.kind} ${object.metadata.name}`;

@@ -3,12 +3,15 @@
 import type { Kind } from '#shared/api/kinds.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import { BUNDLE_FORMAT } from '#shared/bundle/bundle.ts';
+import { keyHash } from '#shared/bundle/key-hash.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
 import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
-import { attach, type AttachmentContext, type ChildKind } from './attach.ts';
+import { attach, type Attachment, type AttachmentContext, type ChildKind } from './attach.ts';
 import { customModels } from './custom-models.ts';
 import { gatewayConfig, isLoopbackGateway, judgeGateway } from './gateway.ts';
-import { compileKeys, reportLifetime } from './keys.ts';
+import { compileKeys, type AttachedKey } from './key-set.ts';
+import { refuseKey } from './keys.ts';
+import { NoMemo, type CompileMemo, type KeySubject } from './memo.ts';
 import { patternReader, type ReadPattern } from './model-names.ts';
 import { compilePolicies } from './policies.ts';
 import { readSubjects, type Subject } from './subjects.ts';
@@ -19,21 +22,25 @@ import { compileUpstream, judgeUpstream } from './upstreams.ts';
 interface Children {
   readonly upstreams: readonly Subject<'Upstream'>[];
   readonly policies: readonly Subject<'Policy'>[];
-  readonly virtualKeys: readonly Subject<'VirtualKey'>[];
+  readonly virtualKeys: readonly AttachedKey[];
 }
 
 /**
  * Compiles everything at once. A broken object is reported and left out; it never takes another one down.
  * @param catalog the models whose spellings are known
+ * @param memo of earlier compiles with this catalog: changes nothing but the time it takes
  */
-export function compile(input: CompileInput, catalog: ModelCatalog = builtinCatalog.models): CompileOutput {
-  const subjects = readSubjects(input.objects);
+export function compile(
+  input: CompileInput,
+  catalog: ModelCatalog = builtinCatalog.models,
+  memo: CompileMemo = new NoMemo(),
+): CompileOutput {
+  const subjects = readSubjects(input.objects, memo);
   const gateways = new Map(subjects.gateways.map((gateway) => [objectKey(gateway.resource.metadata), gateway]));
   for (const [key, gateway] of gateways) {
     judgeGateway(gateway, input.peppers.get(key), catalog);
     gateway.report.field('attached', { upstreams: 0, policies: 0, virtualKeys: 0 });
   }
-  for (const key of subjects.virtualKeys) reportLifetime(key);
 
   const context: AttachmentContext = {
     gateways,
@@ -42,7 +49,7 @@ export function compile(input: CompileInput, catalog: ModelCatalog = builtinCata
   };
   const upstreams = attachAll('Upstream', subjects.upstreams, context);
   const policies = attachAll('Policy', subjects.policies, context);
-  const virtualKeys = attachAll('VirtualKey', subjects.virtualKeys, context);
+  const virtualKeys = attachKeys(subjects.virtualKeys, context, memo);
 
   const compiled = new Map<string, CompiledGateway>();
   for (const [key, gateway] of gateways) {
@@ -52,10 +59,15 @@ export function compile(input: CompileInput, catalog: ModelCatalog = builtinCata
       policies: policies.get(key) ?? [],
       virtualKeys: virtualKeys.get(key) ?? [],
     };
-    const result = compileGateway(gateway, children, input, catalog);
+    const result = compileGateway(gateway, children, input, catalog, memo);
     if (result !== undefined) compiled.set(key, result);
   }
-  return { gateways: compiled, statuses: subjects.reports.map((report) => report.status()) };
+  memo.retain(gateways);
+  return {
+    gateways: compiled,
+    statuses: subjects.reports.map(({ report }) => report.status()),
+    objects: subjects.objects,
+  };
 }
 
 function compileGateway(
@@ -63,6 +75,7 @@ function compileGateway(
   children: Children,
   input: CompileInput,
   catalog: ModelCatalog,
+  memo: CompileMemo,
 ): CompiledGateway | undefined {
   const { resource, report } = gateway;
   const { spec, metadata } = resource;
@@ -80,19 +93,39 @@ function compileGateway(
   const names = models.map(({ id }) => id);
   const patternsFor = patternsByNamespace(resource, names, accepted, catalog);
   const policies = compilePolicies(children.policies, { gateway: metadata, upstreams: byKey, patternsFor });
-  const keys = compileKeys(children.virtualKeys, {
-    gateway: { ...metadata, prefix: spec.virtualKeys.prefix, environment: spec.environment },
-    pepper,
-    secrets: input.secrets,
-    tombstones: input.tombstones.get(objectKey(metadata)) ?? new Set(),
-    credentials: input.credentials,
-    patternsFor,
-  });
+  const { name, namespace } = metadata;
+  const facts = { name, namespace, prefix: spec.virtualKeys.prefix, environment: spec.environment };
+  const seen = [
+    facts,
+    spec.models.builtin,
+    names,
+    accepted.map(
+      ({
+        resource: {
+          metadata: of,
+          spec: { models: ids },
+        },
+      }) => [of.namespace, ids],
+    ),
+  ];
+  const keys = compileKeys(
+    children.virtualKeys,
+    memo.same(`keys of ${objectKey(metadata)}`, keyHash(pepper.reveal(), JSON.stringify(seen)).toString('hex'), {}),
+    {
+      gateway: facts,
+      pepper,
+      secrets: input.secrets,
+      tombstones: input.tombstones.get(objectKey(metadata)) ?? new Set(),
+      credentials: input.credentials,
+      patternsFor,
+    },
+    memo,
+  );
 
   report.field('attached', {
     upstreams: accepted.length,
     policies: children.policies.length,
-    virtualKeys: children.virtualKeys.filter((key) => key.report.accepted).length,
+    virtualKeys: children.virtualKeys.filter(({ subject }) => subject.report.accepted).length,
   });
   return {
     bundle: {
@@ -125,6 +158,35 @@ function attachAll<K extends ChildKind>(
     const siblings = attached.get(attachment.gateway);
     if (siblings === undefined) attached.set(attachment.gateway, [subject]);
     else siblings.push(subject);
+  }
+  return attached;
+}
+
+/** {@link attachAll} for keys: of those that ask the same from the same place, one is asked about. */
+function attachKeys(
+  subjects: readonly KeySubject[],
+  context: AttachmentContext,
+  memo: CompileMemo,
+): Map<string, AttachedKey[]> {
+  const attached = new Map<string, AttachedKey[]>();
+  const answers = new Map<string, Map<string, Attachment>>();
+  for (const subject of subjects) {
+    const { metadata, spec } = subject.resource;
+    let known = answers.get(metadata.namespace);
+    if (known === undefined) answers.set(metadata.namespace, (known = new Map()));
+    let attachment = known.get(subject.gateway);
+    if (attachment === undefined) {
+      const answer = attach('VirtualKey', metadata, spec.gatewayRef, context);
+      attachment = memo.same(`${metadata.namespace} to ${subject.gateway}`, JSON.stringify(answer), answer);
+      known.set(subject.gateway, attachment);
+    }
+    if (!attachment.ok) {
+      refuseKey(subject, attachment);
+      continue;
+    }
+    const siblings = attached.get(attachment.gateway);
+    if (siblings === undefined) attached.set(attachment.gateway, [{ subject, attachment }]);
+    else siblings.push({ subject, attachment });
   }
   return attached;
 }

@@ -9,8 +9,11 @@ import type { SecretText } from '#shared/secret-text.ts';
 import { displayPrefix, valueFault } from './key-value.ts';
 import type { ReadPattern } from './model-names.ts';
 import { shortScopes, storedPatterns } from './policies.ts';
-import { asSet, byAge, byText, createdAt } from './precedence.ts';
+import { asSet, createdAt } from './precedence.ts';
 import { readSecret } from './secret-value.ts';
+import { Report } from './report.ts';
+import type { KeyBasis, KeySubject, MadeKey } from './memo.ts';
+import type { Attachment } from './attach.ts';
 import type { Subject } from './subjects.ts';
 import type { CompileInput, KeyCredential, KeyHash } from './types.ts';
 
@@ -32,48 +35,92 @@ export interface KeyContext {
   readonly patternsFor: (namespace: string) => (pattern: string) => ReadPattern;
 }
 
-interface Candidate {
-  readonly subject: Subject<'VirtualKey'>;
-  readonly entry: KeyEntry;
-}
-
 /** Status members that follow from the manifest alone, so that a refused key has them too. */
-export function reportLifetime({ resource, report }: Subject<'VirtualKey'>): void {
+function reportLifetime({ resource, report }: Subject<'VirtualKey'>): void {
   report.field('phase', resource.spec.state);
   const end = endOfLife(resource);
   if (typeof end === 'number') report.field('expiresAt', new Date(end).toISOString());
 }
 
-/** Compiles the attached keys of one Gateway, sorted by hash. In grace a key has two entries. */
-export function compileKeys(subjects: readonly Subject<'VirtualKey'>[], context: KeyContext): KeyEntry[] {
-  const byHash = new Map<string, Candidate>();
-  for (const subject of subjects) {
-    for (const entry of compileKey(subject, context)) {
-      const other = byHash.get(entry.hash);
-      const candidate = { subject, entry };
-      if (other === undefined) byHash.set(entry.hash, candidate);
-      else byHash.set(entry.hash, settle(other, candidate));
-    }
+/** A key that may not attach: it has a status and no entry. */
+export function refuseKey(subject: KeySubject, attachment: Attachment & { ok: false }): void {
+  const { made } = subject;
+  if (made?.basis.attachment === attachment) {
+    subject.report = made.report;
+    return;
   }
-  return [...byHash.values()].map(({ entry }) => entry).sort((a, b) => byText(a.hash, b.hash));
+  const report = freshReport(subject);
+  report.refuse(attachment.reason, attachment.issue);
+  const basis = { attachment, gateway: undefined, credential: undefined, value: undefined };
+  subject.made = { basis, report, entries: [], hashes: [], buried: [] };
 }
 
-/** Two objects with one value: the older one keeps it. */
-function settle(a: Candidate, b: Candidate): Candidate {
-  const [winner, loser] = byAge(a.subject.resource.metadata, b.subject.resource.metadata) < 0 ? [a, b] : [b, a];
-  // Only neighbours may be named; elsewhere the name of the winner would tell who holds this value.
-  const holder =
-    winner.entry.namespace === loser.entry.namespace
-      ? `VirtualKey ${winner.subject.resource.metadata.name}`
-      : 'another VirtualKey';
-  const { report } = loser.subject;
-  // A key that only lost what it was rotated away from goes on with its new value.
-  if (loser.entry.previous) report.warn(`${holder} holds the previous value; grace is over for this key`);
-  else report.refuse('Conflicted', `${holder} already holds this value; give this key a value of its own`);
-  return winner;
+/**
+ * Entries and report of an attached key, as if no other key had its value: those of the compile before when everything they rest on is the same.
+ * @param gateway stands for all of the context but tombstones, credentials and Secrets: the same object while it says the same
+ */
+export function compileKey(
+  subject: KeySubject,
+  attachment: Attachment & { ok: true },
+  gateway: object,
+  context: KeyContext,
+): MadeKey {
+  const basis = basisOf(subject, attachment, gateway, context);
+  const before = subject.made;
+  if (before !== undefined && holds(before, basis, context.tombstones)) {
+    subject.report = before.report;
+    return before;
+  }
+  const report = freshReport(subject);
+  report.attachedTo(attachment.gateway);
+  const credential = readCredential(subject, context);
+  const hashes = credential === undefined ? [] : hashesOf(credential);
+  const made = {
+    basis,
+    report,
+    entries: entriesOf(subject, context, credential),
+    hashes,
+    buried: hashes.map((hash) => context.tombstones.has(hash)),
+  };
+  subject.made = made;
+  return made;
 }
 
-function compileKey(subject: Subject<'VirtualKey'>, context: KeyContext): KeyEntry[] {
+function freshReport(subject: KeySubject): Report {
+  subject.report = new Report('VirtualKey', subject.resource.metadata);
+  reportLifetime(subject);
+  return subject.report;
+}
+
+function basisOf(
+  { resource, id }: KeySubject,
+  attachment: Attachment,
+  gateway: object,
+  { credentials, secrets }: KeyContext,
+): KeyBasis {
+  const { type, imported, generated } = resource.spec.credential;
+  if (type === 'Generated' && credentials !== undefined) {
+    return { attachment, gateway, credential: credentials.get(id), value: undefined };
+  }
+  const { name, key } = secretRef(imported, generated);
+  const value = secrets.get(`${resource.metadata.namespace}/${name}`)?.get(key);
+  return { attachment, gateway, credential: undefined, value };
+}
+
+function holds({ basis, hashes, buried }: MadeKey, now: KeyBasis, tombstones: ReadonlySet<string>): boolean {
+  return (
+    basis.gateway === now.gateway &&
+    basis.attachment === now.attachment &&
+    basis.credential === now.credential &&
+    (basis.value === now.value || (basis.value !== undefined && basis.value.reveal() === now.value?.reveal())) &&
+    hashes.every((hash, at) => tombstones.has(hash) === buried[at])
+  );
+}
+
+const hashesOf = ({ hash, previous }: KeyCredential): string[] =>
+  previous === undefined ? [hash] : [hash, previous.hash];
+
+function entriesOf(subject: KeySubject, context: KeyContext, credential: KeyCredential | undefined): KeyEntry[] {
   const { resource, report } = subject;
   const { spec } = resource;
   const { gateway } = context;
@@ -96,7 +143,6 @@ function compileKey(subject: Subject<'VirtualKey'>, context: KeyContext): KeyEnt
       ),
     );
   }
-  const credential = readCredential(subject, context);
   if (credential === undefined) return [];
 
   const { hash, prefix, previous } = credential;
@@ -173,7 +219,7 @@ function readCredential(subject: Subject<'VirtualKey'>, context: KeyContext): Ke
 /** The clear value, if it is there and fit to be a key. */
 function readValue({ resource, report }: Subject<'VirtualKey'>, context: KeyContext): string | undefined {
   const { generated, imported } = resource.spec.credential;
-  const ref = imported?.secretRef ?? { name: generated?.secretName ?? '', key: GENERATED_KEY };
+  const ref = secretRef(imported, generated);
   const reading = readSecret(context.secrets, resource.metadata.namespace, ref);
   if (!reading.ok) {
     if (reading.reason === 'InvalidValue') report.refuse('Invalid', reading.message);
@@ -187,6 +233,14 @@ function readValue({ resource, report }: Subject<'VirtualKey'>, context: KeyCont
   report.refuse(fault.reason, fault.message);
   return undefined;
 }
+
+type Credential = Resource<'VirtualKey'>['spec']['credential'];
+
+const secretRef = (
+  imported: Credential['imported'],
+  generated: Credential['generated'],
+): { readonly name: string; readonly key: string } =>
+  imported?.secretRef ?? { name: generated?.secretName ?? '', key: GENERATED_KEY };
 
 const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

@@ -22,10 +22,12 @@ export class Report {
   #unresolved: readonly Finding[] = NONE;
   #issues: readonly FieldIssue[] = NONE;
   #warnings: readonly string[] = NONE;
-  readonly #fields: Record<string, unknown> = {};
+  #fields: Record<string, unknown> = {};
   #acceptedMessage = 'The object is valid.';
   #refsChecked = false;
   #overridden: string | undefined;
+  /** The status as it was last asked for; of no use once something was found out after that. */
+  #status: ObjectStatus | undefined;
 
   constructor(kind: Kind, metadata: RawObject['metadata']) {
     this.#kind = kind;
@@ -42,6 +44,7 @@ export class Report {
 
   /** The object has no effect: Accepted is False. A finding with a place can be pointed at by tools. */
   refuse(reason: string, finding: string | FieldIssue): void {
+    this.#status = undefined;
     if (typeof finding !== 'string') this.#issues = [...this.#issues, finding];
     const message = typeof finding === 'string' ? finding : finding.message;
     this.#refusals = [...this.#refusals, { reason, message }];
@@ -53,33 +56,58 @@ export class Report {
   }
 
   attachedTo(gateway: string): void {
+    this.#status = undefined;
     this.#acceptedMessage = `Attached to Gateway ${gateway}.`;
   }
 
   /** References have been looked at; without a call of {@link unresolved} they are all there. */
   refsChecked(): void {
+    this.#status = undefined;
     this.#refsChecked = true;
   }
 
   unresolved(reason: string, message: string): void {
+    this.#status = undefined;
     this.#refsChecked = true;
     this.#unresolved = [...this.#unresolved, { reason, message }];
   }
 
   overridden(message: string): void {
+    this.#status = undefined;
     this.#overridden = message;
   }
 
   warn(message: string): void {
+    this.#status = undefined;
     if (!this.#warnings.includes(message)) this.#warnings = [...this.#warnings, message];
   }
 
   /** A further member of `status`, such as `prefix`. */
   field(name: string, value: unknown): void {
+    this.#status = undefined;
     this.#fields[name] = value;
   }
 
+  /** A report of its own with the same findings: what is added to it stays out of this one. */
+  copy(): Report {
+    const copy = new Report(this.#kind, this.#metadata);
+    copy.#refusals = this.#refusals;
+    copy.#unresolved = this.#unresolved;
+    copy.#issues = this.#issues;
+    copy.#warnings = this.#warnings;
+    copy.#fields = { ...this.#fields };
+    copy.#acceptedMessage = this.#acceptedMessage;
+    copy.#refsChecked = this.#refsChecked;
+    copy.#overridden = this.#overridden;
+    return copy;
+  }
+
+  /** The very same object for as long as nothing new is found out. */
   status(): ObjectStatus {
+    return (this.#status ??= this.#summary());
+  }
+
+  #summary(): ObjectStatus {
     const { namespace, name, generation } = this.#metadata;
     const conditions = [
       this.#condition('Accepted', this.#refusals, 'Accepted', this.#acceptedMessage),

@@ -1,7 +1,8 @@
 // The first step: raw objects become typed ones, each with its report. What cannot be read is refused here and goes no further.
 import { API_VERSION, kindInfo, type Kind, type Resource } from '#shared/api/kinds.ts';
-import { issue, parseSpec } from '#shared/api/parse.ts';
+import { issue } from '#shared/api/parse.ts';
 import { canonicalJson } from '#shared/canonical-json.ts';
+import { keySubject, type CompileMemo, type KeySubject } from './memo.ts';
 import { byText } from './precedence.ts';
 import { Report } from './report.ts';
 import type { RawObject } from './types.ts';
@@ -16,48 +17,77 @@ export interface Subjects {
   readonly gateways: readonly Subject<'Gateway'>[];
   readonly upstreams: readonly Subject<'Upstream'>[];
   readonly policies: readonly Subject<'Policy'>[];
-  readonly virtualKeys: readonly Subject<'VirtualKey'>[];
-  /** Of every object, readable or not, sorted by kind, namespace and name. */
-  readonly reports: readonly Report[];
+  readonly virtualKeys: readonly KeySubject[];
+  /** Every object, readable or not, sorted by kind, namespace and name, and who holds its report. */
+  readonly objects: readonly RawObject[];
+  readonly reports: readonly { readonly report: Report }[];
 }
 
 /** Reads all objects. Objects of other kinds than the four are none of this step's business and are passed over. */
-export function readSubjects(objects: readonly RawObject[]): Subjects {
+export function readSubjects(objects: readonly RawObject[], memo: CompileMemo): Subjects {
   const sorted = objects
     .filter((object) => kindInfo(object.kind) !== undefined)
     .sort((a, b) => byIdentity(a, b) || byText(canonicalJson(a), canonicalJson(b)));
-  const subjects = { gateways: [], upstreams: [], policies: [], virtualKeys: [], reports: [] } as {
+  const subjects = { objects: sorted, gateways: [], upstreams: [], policies: [], virtualKeys: [], reports: [] } as {
+    objects: RawObject[];
     gateways: Subject<'Gateway'>[];
     upstreams: Subject<'Upstream'>[];
     policies: Subject<'Policy'>[];
-    virtualKeys: Subject<'VirtualKey'>[];
-    reports: Report[];
+    virtualKeys: KeySubject[];
+    reports: { report: Report }[];
   };
-  for (const [index, object] of sorted.entries()) {
-    const report = new Report(object.kind as Kind, object.metadata);
-    subjects.reports.push(report);
+  let isTwin = false;
+  for (let index = 0; index < sorted.length; index++) {
+    const object = sorted[index]!;
+    const after = sorted[index + 1];
+    const wasTwin = isTwin;
+    isTwin = after !== undefined && byIdentity(object, after) === 0;
     // Which of two manifests was meant cannot be told, and taking either would make the result depend on file order.
-    const [before, after] = [sorted[index - 1], sorted[index + 1]];
-    if ((before && byIdentity(before, object) === 0) || (after && byIdentity(after, object) === 0)) {
+    if (wasTwin || isTwin) {
+      const report = new Report(object.kind as Kind, object.metadata);
+      subjects.reports.push({ report });
       report.refuse('Duplicate', `There is more than one ${object.kind} of this name; keep one of them.`);
       continue;
     }
-    if (object.apiVersion !== undefined && object.apiVersion !== API_VERSION) {
-      report.invalid([issue(['apiVersion'], `must be ${API_VERSION}`)]);
+    const known = memo.subject(object);
+    if (known !== undefined) {
+      subjects.reports.push(known);
+      subjects.virtualKeys.push(known);
       continue;
     }
-    if (object.kind === 'Gateway') read('Gateway', object, report, subjects.gateways);
-    else if (object.kind === 'Upstream') read('Upstream', object, report, subjects.upstreams);
-    else if (object.kind === 'Policy') read('Policy', object, report, subjects.policies);
-    else read('VirtualKey', object, report, subjects.virtualKeys);
+    const report = new Report(object.kind as Kind, object.metadata);
+    if (object.apiVersion !== undefined && object.apiVersion !== API_VERSION) {
+      report.invalid([issue(['apiVersion'], `must be ${API_VERSION}`)]);
+      subjects.reports.push({ report });
+      continue;
+    }
+    if (object.kind === 'VirtualKey') {
+      const resource = read('VirtualKey', object, report, memo);
+      const subject = resource && keySubject(resource, report);
+      subjects.reports.push(subject ?? { report });
+      if (subject === undefined) continue;
+      memo.remember(object, subject);
+      subjects.virtualKeys.push(subject);
+      continue;
+    }
+    subjects.reports.push({ report });
+    if (object.kind === 'Gateway') add('Gateway', object, report, memo, subjects.gateways);
+    else if (object.kind === 'Upstream') add('Upstream', object, report, memo, subjects.upstreams);
+    else add('Policy', object, report, memo, subjects.policies);
   }
   return subjects;
 }
 
-function read<K extends Kind>(kind: K, object: RawObject, report: Report, into: Subject<K>[]): void {
-  const parsed = parseSpec(kind, object.spec);
-  if (parsed.ok) into.push({ resource: { kind, metadata: object.metadata, spec: parsed.value }, report });
-  else report.invalid(parsed.issues);
+function add<K extends Kind>(kind: K, object: RawObject, report: Report, memo: CompileMemo, into: Subject<K>[]): void {
+  const resource = read(kind, object, report, memo);
+  if (resource !== undefined) into.push({ resource, report });
+}
+
+function read<K extends Kind>(kind: K, object: RawObject, report: Report, memo: CompileMemo): Resource<K> | undefined {
+  const parsed = memo.parse(kind, object);
+  if (parsed.ok) return { kind, metadata: object.metadata, spec: parsed.value };
+  report.invalid(parsed.issues);
+  return undefined;
 }
 
 function byIdentity(a: RawObject, b: RawObject): number {

@@ -75,4 +75,6 @@ export interface CompileOutput {
   readonly gateways: ReadonlyMap<string, CompiledGateway>;
   /** One for every object of the input, sorted by kind, namespace and name. */
   readonly statuses: readonly ObjectStatus[];
+  /** The objects of the input in the order of their statuses. */
+  readonly objects: readonly RawObject[];
 }

@@ -103,6 +103,8 @@ async function readPart(
   await decodePart(part, Buffer.from(text, 'base64'), entry);
 }
 
+/** End of the name of a part. */
+const SLOT = /-[ab]$/;
 const LISTED = [
   'ConfigMap',
   'Secret',
@@ -116,16 +118,16 @@ const LISTED = [
   'NetworkPolicy',
 ] as const;
 
-/** `Kind namespace/name` of everything with our labels but pods and their Leases, which have names of their own. */
+/** `Kind namespace/name` of everything with our labels but pods and their Leases, which have names of their own; two slots count as one. */
 export async function ourObjects({ admin }: ControlPlane): Promise<string[]> {
   const lists = await Promise.all(
     LISTED.map(async (kind) => {
       const query = { labelSelector: 'app.kubernetes.io/managed-by=portcullis', metadataOnly: true };
       const { items } = await admin.list<KubeObject>(RESOURCE[kind], query, {});
-      return items.map(({ metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
+      return items.map(({ metadata }) => `${kind} ${metadata.namespace}/${metadata.name.replace(SLOT, '')}`);
     }),
   );
-  return lists.flat().sort();
+  return [...new Set(lists.flat())].sort();
 }
 
 /** Connections a process holds to an API server. @param url of the server, an IPv4 address and a port */

@@ -5,6 +5,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RESOURCE, type KubeObject, type ResourceType } from '#shared/kube/object.ts';
 import type { Installation } from '../installation.ts';
+import { isProgrammed, type ConditionsOf } from '../programmed.ts';
 import {
   DISPUTED,
   gatewayManifest,
@@ -91,7 +92,7 @@ export class Churn {
     await inParallel(this.#keys, 16, (key) => this.#apply(RESOURCE.VirtualKey, keyManifest(namespace, key)));
     const deadline = performance.now() + 240_000;
     for (;;) {
-      const { items } = await this.#installation.plane.admin.list<KubeObject & { status?: Status }>(
+      const { items } = await this.#installation.plane.admin.list<KubeObject & { status?: ConditionsOf }>(
         RESOURCE.VirtualKey,
         { namespace },
         {},
@@ -220,7 +221,7 @@ export class Churn {
     applied: number,
   ): Promise<number | undefined> {
     while (performance.now() - applied < GIVE_UP_MS) {
-      const object = await this.#installation.plane.admin.get<KubeObject & { status?: Status }>(type, metadata);
+      const object = await this.#installation.plane.admin.get<KubeObject & { status?: ConditionsOf }>(type, metadata);
       if (isProgrammed(object)) return performance.now() - applied;
       await sleep(50);
     }
@@ -277,19 +278,6 @@ export class Churn {
       sent.end(JSON.stringify({ model, max_tokens: 1, messages: [] }));
     });
   }
-}
-
-interface Status {
-  readonly conditions?: readonly {
-    readonly type: string;
-    readonly status: string;
-    readonly observedGeneration?: number;
-  }[];
-}
-
-function isProgrammed({ metadata, status }: KubeObject & { readonly status?: Status }): boolean {
-  const condition = status?.conditions?.find(({ type }) => type === 'Programmed');
-  return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
 }
 
 async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<unknown>): Promise<void> {
