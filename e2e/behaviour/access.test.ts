@@ -1,36 +1,16 @@
 // What policies and keys grant, from the manifest to the answer: scopes, endpoints, upstreams, merging, tenants, and how refusals read.
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RawObject } from '#shared/compile/types.ts';
-import {
-  basicResources,
-  importedKey,
-  object,
-  policy,
-  startGateway,
-  upstream,
-  withObjects,
-  type TestGateway,
-} from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { basicResources, importedKey, object, policy, upstream, withObjects } from '../harness/gateway.ts';
 import { bearer, get, outcomeOf, post, recordOf, refusalOf } from './caller.ts';
 import { errorOf, messageBody } from './routing.ts';
+import { startScene } from './scene.ts';
 
 const HAIKU = 'claude-haiku-5-5';
 const OPUS = 'claude-opus-5-5';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 function valueOf(name: string): string {
   return `sk-pc-${createHash('sha256').update(name).digest('hex')}`;

@@ -1,19 +1,10 @@
 // The order of decisions: requests that are wrong in every combination of ways, and which of the faults is answered.
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  basicResources,
-  importedKey,
-  policy,
-  startGateway,
-  upstream,
-  withObjects,
-  type Resources,
-  type TestGateway,
-} from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
+import { basicResources, importedKey, policy, upstream, withObjects, type Resources } from '../harness/gateway.ts';
 import { bearer, get, post, recordOf } from './caller.ts';
 import { errorOf, messageBody } from './routing.ts';
+import { startScene } from './scene.ts';
 
 /** The steps in their order: what is wrong, and the answer that tells so. */
 const STEPS = [
@@ -73,18 +64,7 @@ function resources(upstreamUrl: string): Resources {
   );
 }
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(resources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene(resources);
 
 function ask(faults: readonly Fault[], path = '/v1/messages') {
   mock.behave(() => (faults.includes('provider') ? { kind: 'status', status: 529 } : { kind: 'text' }));

@@ -1,29 +1,21 @@
 // Limits of the listener, and what other servers answer with an empty page: here every answer is the envelope in JSON.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { basicResources, CI_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { basicResources, CI_KEY } from '../harness/gateway.ts';
 import { openSocket, speak, wireRequest, type WireAnswer } from './wire-client.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
 let received = 0;
 
 const AUTH = `Authorization: Bearer ${CI_KEY}`;
 const BODY = '{"model":"claude-haiku-5-5","max_tokens":1,"messages":[]}';
 const LIMITS = { maxBodyBytes: '4Ki', maxHeaderBytes: '8Ki', maxUrlBytes: '1Ki' };
 
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url, { listen: { limits: LIMITS, timeouts: { body: '300ms' } } }));
-});
+const { mock, gateway } = await startScene((url) =>
+  basicResources(url, { listen: { limits: LIMITS, timeouts: { body: '300ms' } } }),
+);
 
 beforeEach(() => {
   received = mock.received();
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
 });
 
 const post = (lines: readonly string[], rest: string): string =>

@@ -1,31 +1,12 @@
 // Rules by client address: the listener's, those of policies and keys, and whose word is taken for the address.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  basicResources,
-  CI_KEY,
-  importedKey,
-  policy,
-  startGateway,
-  withObjects,
-  type TestGateway,
-} from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
+import { basicResources, CI_KEY, importedKey, policy, withObjects } from '../harness/gateway.ts';
 import { bearer, get, outcomeOf, post, recordOf, refusalOf } from './caller.ts';
+import { startScene } from './scene.ts';
 
 const LIMITED = 'sk-pc-limited-0123456789abcdefghijklmnopqrstuvwxyz';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 interface Listen {
   readonly trustedProxies?: readonly string[];

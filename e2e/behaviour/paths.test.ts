@@ -1,23 +1,13 @@
 // Paths: which spellings of a base URL are forgiven, what a wrong path is told, and that nothing is ever answered with a redirect.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { basicResources, CI_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CI_KEY } from '../harness/gateway.ts';
 import { send, type Answer } from './http-client.ts';
 import { call, callerHeaders, errorOf } from './routing.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
 let before = 0;
 
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 beforeEach(() => {
   before = mock.received();

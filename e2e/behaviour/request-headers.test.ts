@@ -1,22 +1,11 @@
 // Which request headers reach an Anthropic upstream: the provider's own as an open set, the connection's and the client's account never.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basicResources, CI_KEY, PROVIDER_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
+import { CI_KEY, PROVIDER_KEY } from '../harness/gateway.ts';
 import { quotaProbe, SESSION, turnHeaders } from './claude-code.ts';
 import { headersWith, send } from './http-client.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 /** Headers as the upstream got them, names in lower case, in order. */
 async function forwarded(headers: readonly string[]): Promise<[string, string][]> {

@@ -1,23 +1,12 @@
 // Which response headers reach a client: a closed list, the gateway's request id on everything, and no trace of the account behind.
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basicResources, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type Behaviour, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
+import { type Behaviour } from '../harness/mock-anthropic.ts';
 import { turn } from './claude-code.ts';
 import { headersWith, send, type Ask } from './http-client.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 const NODE_OWN = new Set(['date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 const ACCOUNT = {

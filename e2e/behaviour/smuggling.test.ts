@@ -1,24 +1,14 @@
 // Requests whose end two readers could see in different places, over raw sockets. Whatever stands behind such a request must not be taken
 // for the next one: refused in JSON, connection closed, no upstream asked.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { basicResources, CI_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { CI_KEY } from '../harness/gateway.ts';
 import { messageBody, type ErrorBody } from './routing.ts';
 import { speak } from './wire-client.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
 let before = 0;
 
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 beforeEach(() => {
   before = mock.received();

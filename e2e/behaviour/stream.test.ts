@@ -1,25 +1,13 @@
 // A streamed answer on its way: every byte as it came and when it came, whatever coding the upstream chose.
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basicResources, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
 import { turn } from './claude-code.ts';
 import { open, send } from './http-client.ts';
 import { delta, END, SSE, START, streaming } from './sse.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 const recordOf = (id: unknown) => gateway.record(({ request_id }) => request_id === id);
 

@@ -1,23 +1,13 @@
 // What a client is told when an upstream refuses or fails: the provider's words where clients recover by them, a sentence of our own
 // otherwise, and never anything that belongs to the platform team's account.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { basicResources, PROVIDER_KEY, startGateway, type TestGateway } from '../harness/gateway.ts';
-import { startMockAnthropic, type Behaviour, type MockAnthropic } from '../harness/mock-anthropic.ts';
+import { describe, expect, test } from 'vitest';
+import { PROVIDER_KEY } from '../harness/gateway.ts';
+import { startMockAnthropic, type Behaviour } from '../harness/mock-anthropic.ts';
 import { headersWith, send } from './http-client.ts';
 import { call, errorOf, messageBody } from './routing.ts';
+import { startScene } from './scene.ts';
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 const envelope = (message: string, more: object = {}): string =>
   JSON.stringify({ type: 'error', error: { type: 'invalid_request_error', message }, ...more });

@@ -1,40 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compile } from '#shared/compile/compile.ts';
 import { golden, inputOf, object as manifest } from '#shared/compile/testing.ts';
 import { bearer, post } from '../../e2e/behaviour/caller.ts';
 import { send } from '../../e2e/behaviour/http-client.ts';
-import {
-  basicResources,
-  CI_KEY,
-  importedKey,
-  policy,
-  startGateway,
-  upstream,
-  withObjects,
-  type TestGateway,
-} from '../../e2e/harness/gateway.ts';
-import { startMockAnthropic, type MockAnthropic } from '../../e2e/harness/mock-anthropic.ts';
+import { basicResources, CI_KEY, importedKey, policy, upstream, withObjects } from '../../e2e/harness/gateway.ts';
 import { desiredStatus } from './desired.ts';
 import { conditionOf, type StatusObject } from './stored.ts';
 import { SYMPTOMS, type Signal } from './symptoms.ts';
 import { compiled, LOADED, NOW, object, statusFor } from './testing.ts';
+import { startScene } from '../../e2e/behaviour/scene.ts';
 
 const KEYS = {
   old: 'sk-pc-old-0123456789abcdefghijklmnopqrstuvwxyzAB',
   reader: 'sk-pc-reader-0123456789abcdefghijklmnopqrstuvw',
 };
 
-let mock: MockAnthropic;
-let gateway: TestGateway;
-
-beforeAll(async () => {
-  mock = await startMockAnthropic();
-  gateway = await startGateway(basicResources(mock.url));
-});
-afterAll(async () => {
-  await gateway.close();
-  await mock.close();
-});
+const { mock, gateway } = await startScene();
 
 const basic = (spec: Record<string, unknown> = {}) => basicResources(mock.url, spec);
 const withKeys = () =>
