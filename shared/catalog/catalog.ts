@@ -1,5 +1,6 @@
 // What the gateway knows of models and money: the built-in Claude models with their names on every platform (models.json,
-// spelling.ts), what they cost (prices.json, prices.ts) and what one call cost (cost.ts). Pure: tables in, answers out.
+// spelling.ts, provider-id.ts), what they cost (prices.json, prices.ts), what one call cost (cost.ts), and which betas a
+// provider takes (betas.json, betas.ts). Pure: tables in, answers out.
 // The tables come from the providers' public model and price pages as of November 2026.
 import modelRows from './models.json' with { type: 'json' };
 import priceRows from './prices.json' with { type: 'json' };
@@ -30,6 +31,18 @@ export function buildModelCatalog(models: readonly CatalogModel[]): ModelCatalog
     }
   }
   return Object.freeze({ models, byId, bySpelling, spellings });
+}
+
+/**
+ * Lays a platform team's models over others: a row replaces the one with the same id, or is added.
+ *
+ * @param overlay parsed JSON of a model table
+ * @throws {z.ZodError} when a row does not fit
+ * @throws {Error} when two models claim the same spelling; keep what was in force before in either case
+ */
+export function mergeModels(base: ModelCatalog, overlay: unknown): ModelCatalog {
+  const rows = new Map([...base.models, ...parseModels(overlay)].map((model) => [model.id, model]));
+  return buildModelCatalog([...rows.values()]);
 }
 
 /** The models that ship with the gateway. */

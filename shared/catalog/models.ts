@@ -23,9 +23,13 @@ const modelRow = z.strictObject({
   maxOutputTokens: z.int().positive().optional(),
   /** Bedrock foundation-model id, without geo prefix. */
   bedrock: bedrockName.optional(),
+  /** Values of `anthropic-version` beyond the first that Bedrock takes for this model; older models answer 400. */
+  bedrockVersions: z.array(z.iso.date()).readonly().optional(),
   /** Bedrock Mantle id, where it is not the Bedrock one. */
   mantle: bedrockName.optional(),
   vertex: name.optional(),
+  /** False: only in `global` and the multi-regions `us` and `eu`, in no single region. */
+  vertexRegional: z.boolean().optional(),
   /** Further names Vertex callers use. */
   vertexAliases: z.array(name).readonly().optional(),
   /** Default name of a Foundry deployment; an account may rename it. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { builtinCatalog } from './catalog.ts';
-import { listPrice, overridePrice, parsePriceCatalog } from './prices.ts';
+import { listPrice, mergePrices, overridePrice, parsePriceCatalog } from './prices.ts';
 import { parseRatio } from './ratio.ts';
 
 const { prices } = builtinCatalog;
@@ -137,6 +137,47 @@ describe('parsePriceCatalog', () => {
     ['a field it does not know', table({ id: 'm', batch: '0.5', rates: [{ tiers: [rates] }] }), 'batch'],
   ])('refuses %s', (_what, bad, says) => {
     expect(() => parsePriceCatalog(bad)).toThrow(says);
+  });
+});
+
+describe('mergePrices', () => {
+  const rates = { input: '1', output: '5', cacheRead: '0.1', cacheWrite5m: '1.25', cacheWrite1h: '2' };
+
+  it('lays rows over others, each with its dates and factors, and leaves the base alone [SPEND-19]', () => {
+    const merged = mergePrices(prices, {
+      models: [
+        {
+          id: 'claude-opus-5',
+          rates: [{ tiers: [rates] }, { from: '2026-12-01', tiers: [{ ...rates, input: '0.5' }] }],
+        },
+        { id: 'house-model', rates: [{ tiers: [rates] }] },
+      ],
+    });
+    const input = (id: string, at: Date) => listPrice(id, at, merged)?.tiers[0].input;
+    expect(input('claude-opus-5', NOVEMBER)).toBe(usd(1));
+    expect(input('claude-opus-5', new Date('2026-12-01T00:00:00Z'))).toBe(usd(0.5));
+    expect(input('house-model', NOVEMBER)).toBe(usd(1));
+    expect(listPrice('claude-opus-5', NOVEMBER, merged)?.fast).toBeUndefined();
+    expect(listPrice('claude-opus-5-5', NOVEMBER, merged)).toEqual(listPrice('claude-opus-5-5', NOVEMBER, prices));
+    expect(merged.unknown).toEqual(prices.unknown);
+    expect(listPrice('claude-opus-5', NOVEMBER, prices)?.tiers[0].input).toBe(usd(5));
+  });
+
+  it('changes the price of web search for every model, and that of unknown ones [SPEND-19]', () => {
+    const merged = mergePrices(prices, { webSearchPerThousand: '7', unknown: { input: '9', output: '10' } });
+    expect(merged.unknown.tiers[0].input).toBe(usd(9));
+    const rows = [merged.unknown, ...[...merged.rows.values()].flatMap((list) => list.map(({ price }) => price))];
+    expect(new Set(rows.map((row) => row.webSearchPerThousand))).toEqual(new Set([usd(7)]));
+    expect(rows.every((row) => Object.isFrozen(row))).toBe(true);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a free model', { models: [{ id: 'm', rates: [{ tiers: [{ ...rates, output: '0' }] }] }] }, 'greater than 0'],
+    ['a free unknown tier', { unknown: { input: '0', output: '1' } }, 'greater than 0'],
+    ['a class left out', { models: [{ id: 'm', rates: [{ tiers: [{ input: '1', output: '5' }] }] }] }, 'cacheRead'],
+    ['another shape', { prices: [] }, 'prices'],
+  ])('refuses %s [SPEND-19]', (_what, overlay, says) => {
+    expect(() => mergePrices(prices, overlay)).toThrow(says);
   });
 });
 

@@ -32,9 +32,12 @@ export interface PriceRow {
   readonly webSearchPerThousand: NanoDollars;
 }
 
+/** By rising date; `from` is in milliseconds since 1970, the first is minus infinity. */
+type DatedRows = readonly { readonly from: number; readonly price: PriceRow }[];
+
 export interface PriceCatalog {
-  /** By model id, each list by rising date. */
-  readonly rows: ReadonlyMap<string, readonly { readonly from: number; readonly price: PriceRow }[]>;
+  /** By model id. */
+  readonly rows: ReadonlyMap<string, DatedRows>;
   /** What a model costs that no table knows. Never free. */
   readonly unknown: PriceRow;
 }
@@ -82,12 +85,17 @@ const modelPrices = z.strictObject({
     .refine((list) => rising(list.map((row) => startOf(row.from))), 'later rates need a later date'),
 });
 
-const priceTable = z.strictObject({
-  webSearchPerThousand: rate,
-  unknown: z.strictObject({ input: rate, output: rate }),
-  models: z
-    .array(modelPrices)
-    .refine((list) => new Set(list.map((row) => row.id)).size === list.length, 'a model is priced twice'),
+const models = z
+  .array(modelPrices)
+  .refine((list) => new Set(list.map((row) => row.id)).size === list.length, 'a model is priced twice');
+const unknown = z.strictObject({ input: rate, output: rate });
+
+const priceTable = z.strictObject({ webSearchPerThousand: rate, unknown, models });
+
+const priceOverlay = z.strictObject({
+  webSearchPerThousand: rate.optional(),
+  unknown: unknown.optional(),
+  models: models.default([]),
 });
 
 const rising = (values: readonly number[]) =>
@@ -103,28 +111,56 @@ const startOf = (date: string | undefined) => (date === undefined ? -Infinity : 
 export function parsePriceCatalog(json: unknown): PriceCatalog {
   const table = priceTable.parse(json);
   const webSearchPerThousand = parseUsd(table.webSearchPerThousand);
+  const rows = new Map(table.models.map((model) => [model.id, datedRows(model, webSearchPerThousand)]));
+  return Object.freeze({ rows, unknown: unknownRow(table.unknown, webSearchPerThousand) });
+}
+
+/**
+ * Lays a platform team's table over another. It has the same shape and every part may be left out; a model it names loses all
+ * its rows of the base, with their dates and factors.
+ *
+ * @param overlay parsed JSON
+ * @throws {z.ZodError} when the overlay does not fit; keep what was in force before
+ */
+export function mergePrices(base: PriceCatalog, overlay: unknown): PriceCatalog {
+  const over = priceOverlay.parse(overlay);
+  const webSearchPerThousand =
+    over.webSearchPerThousand === undefined ? base.unknown.webSearchPerThousand : parseUsd(over.webSearchPerThousand);
+  const withSearch = (price: PriceRow): PriceRow => Object.freeze({ ...price, webSearchPerThousand });
   const rows = new Map(
-    table.models.map((model) => {
-      const residency = new Map(Object.entries(model.residency ?? {}));
-      const list = model.rates.map(({ from, tiers: [first, ...others] }) => {
-        if (!first) throw new Error('unreachable: the schema asks for one tier');
-        const price: PriceRow = Object.freeze({
-          tiers: Object.freeze<[PriceTier, ...PriceTier[]]>([
-            tierOf(first, first.upTo),
-            ...others.map((row) => tierOf(row, row.upTo)),
-          ]),
-          fast: model.fast,
-          residency,
-          regional: model.regional,
-          webSearchPerThousand,
-        });
-        return Object.freeze({ from: startOf(from), price });
-      });
-      return [model.id, Object.freeze(list)] as const;
-    }),
+    [...base.rows].map(([id, list]): [string, DatedRows] => [
+      id,
+      Object.freeze(list.map(({ from, price }) => Object.freeze({ from, price: withSearch(price) }))),
+    ]),
   );
-  const unknown = flatRow(table.unknown, { residency: new Map(), webSearchPerThousand });
-  return Object.freeze({ rows, unknown });
+  for (const model of over.models) rows.set(model.id, datedRows(model, webSearchPerThousand));
+  return Object.freeze({
+    rows,
+    unknown: over.unknown === undefined ? withSearch(base.unknown) : unknownRow(over.unknown, webSearchPerThousand),
+  });
+}
+
+function datedRows(model: z.output<typeof modelPrices>, webSearchPerThousand: NanoDollars): DatedRows {
+  const residency = new Map(Object.entries(model.residency ?? {}));
+  const list = model.rates.map(({ from, tiers: [first, ...others] }) => {
+    if (!first) throw new Error('unreachable: the schema asks for one tier');
+    const price: PriceRow = Object.freeze({
+      tiers: Object.freeze<[PriceTier, ...PriceTier[]]>([
+        tierOf(first, first.upTo),
+        ...others.map((row) => tierOf(row, row.upTo)),
+      ]),
+      fast: model.fast,
+      residency,
+      regional: model.regional,
+      webSearchPerThousand,
+    });
+    return Object.freeze({ from: startOf(from), price });
+  });
+  return Object.freeze(list);
+}
+
+function unknownRow(price: PriceText, webSearchPerThousand: NanoDollars): PriceRow {
+  return flatRow(price, { residency: new Map(), webSearchPerThousand });
 }
 
 /** The list price of a model at an instant, or undefined when the table does not know the model. */
