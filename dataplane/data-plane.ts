@@ -10,11 +10,11 @@ import type { AuditSink } from './meter/audit.ts';
 import { refuse } from './errors.ts';
 import { PreviousSecretUses } from './identify/previous-secret.ts';
 import { Recorder } from './meter/recorder.ts';
-import { Breakers } from './route/breaker.ts';
 import type { Exchange } from './route/exchange.ts';
 import type { RouteContext } from './route/forwarder.ts';
 import { Pools, type PoolOptions } from './route/pools.ts';
 import { Slots } from './route/slots.ts';
+import { forgetOthers, routingState } from './route/strategy.ts';
 import { Sweeper } from './route/sweeper.ts';
 import { answerError } from './server/answer.ts';
 import { buildApp } from './server/app.ts';
@@ -52,7 +52,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const sweeper = new Sweeper<Exchange>(now);
   const first = holder.current!.settings;
   const slots = new Slots(first.gateway.listen.limits.maxConcurrentUpstream);
-  const breakers = new Breakers(now);
+  const routing = routingState(now, Math.random);
   const pools = new Pools(poolOptions(first, environmentProxy));
   const previousSecrets = new PreviousSecretUses();
   const open = new Set<Call>();
@@ -79,9 +79,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     pools,
     slots,
     sweeper,
-    breakers,
-    now,
-    random: Math.random,
+    ...routing,
+    wallClock: Date.now,
     charge: (call, tap, model) => recorder.charge(call, tap, model),
     observe: metrics,
   };
@@ -107,7 +106,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     log.level = gateway.logLevel;
     slots.resize(gateway.listen.limits.maxConcurrentUpstream);
     pools.configure(poolOptions(next.settings, environmentProxy), new Set(upstreams.map(({ origin }) => origin)));
-    breakers.keep(new Set(upstreams.map(({ key }) => key)));
+    forgetOthers(routing, new Set(upstreams.map(({ key }) => key)));
     if (gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next, Date.now());
   });
 

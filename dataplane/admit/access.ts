@@ -7,6 +7,7 @@ import { isAllowed, isDenied } from './model-rule.ts';
 import type { ServedModel } from './models.ts';
 import { NetworkList } from './network.ts';
 import { PatternList } from './pattern.ts';
+import { upstreamSet, type UpstreamSet } from './upstream-set.ts';
 
 /** Something a policy said, with the policy that an audit record names when it refuses. */
 interface Said<T> {
@@ -45,14 +46,20 @@ export class Access {
   readonly upstreams: readonly UpstreamTarget[];
   /** The policy behind the choice of upstreams. */
   readonly upstreamRule: string;
+  /** Policies say more of upstreams than nothing: others may exist that this caller may not use. */
+  readonly bounded: boolean;
+  /** Calls for a model stay with one provider. */
+  readonly oneProvider: boolean;
   readonly #layers: readonly Layer[];
   readonly #reaches = new Map<string, Reach>();
 
-  constructor(layers: readonly Layer[], upstreams: readonly UpstreamTarget[], upstreamRule?: string) {
+  constructor(layers: readonly Layer[], { upstreams, rule, oneProvider }: UpstreamSet) {
     this.rule = layers[0]?.rule ?? 'default';
     this.#layers = layers;
     this.upstreams = upstreams;
-    this.upstreamRule = upstreamRule ?? this.rule;
+    this.upstreamRule = rule ?? this.rule;
+    this.bounded = rule !== undefined;
+    this.oneProvider = oneProvider;
   }
 
   deniedNetwork(address: string): Denial | undefined {
@@ -165,16 +172,9 @@ export class AccessBook {
 
   #build(own: readonly PolicyEntry[], tenant: readonly PolicyEntry[]): Access | undefined {
     if (own.length === 0 && this.#gateway.defaultAccess === 'Deny') return undefined;
-    const ownChoice = said(own, ({ upstreams }) => upstreams);
-    const tenantChoice = said(tenant, ({ upstreams }) => upstreams);
-    const granted = this.#upstreams.filter(({ key, entry }) =>
-      ownChoice === undefined ? entry.namespace === this.#gateway.namespace : ownChoice.value.includes(key),
-    );
-    const upstreams =
-      tenantChoice === undefined ? granted : granted.filter(({ key }) => tenantChoice.value.includes(key));
+    const set = upstreamSet(this.#gateway.namespace, own, tenant, this.#upstreams);
     const layers = [own, tenant].filter((policies) => policies.length > 0).map(layerOf);
-    const decisive = granted.length > 0 ? (tenantChoice ?? ownChoice) : ownChoice;
-    return new Access(layers, upstreams, decisive?.rule);
+    return new Access(layers, set);
   }
 }
 

@@ -9,13 +9,22 @@ import type { UpstreamTarget } from '../providers/target.ts';
 import { narrow, type Access, type Denial, type Reach } from './access.ts';
 import { isAllowed } from './model-rule.ts';
 import type { ServedModel } from './models.ts';
+import { ofOneProvider } from './upstream-set.ts';
 
-/** What may happen now: one model, and the upstreams that may and can serve it. */
-export interface Grant {
-  readonly access: Access;
+/** One model, and the upstreams that may and can serve it; at least one. */
+export interface Leg {
   readonly model: ServedModel;
   readonly candidates: readonly UpstreamTarget[];
 }
+
+/** What may happen now. */
+export interface Grant extends Leg {
+  readonly access: Access;
+  /** What may happen instead when no candidate could serve, in order. */
+  readonly fallbacks: readonly Leg[];
+}
+
+const NO_FALLBACKS: readonly Leg[] = [];
 
 /**
  * The steps that need no body.
@@ -83,10 +92,26 @@ export function admitModel(
     const message = `model ${printable(name)} is served by no upstream you may use`;
     throw refuse.badRequest('unrouted_model', withAdvice(message, ofPolicy), ofPolicy.rule);
   }
-  const candidates = counting ? upstreams.filter(({ entry }) => entry.countTokens) : upstreams;
+  const bounded = access.oneProvider ? ofOneProvider(upstreams, principal.id) : upstreams;
+  const candidates = counting ? bounded.filter(({ entry }) => entry.countTokens) : bounded;
   if (candidates.length === 0)
     throw refuse.notFound('count_unavailable', 'token counting is not available for this model');
-  return { access, model, candidates };
+  const fallbacks = counting ? NO_FALLBACKS : fallbacksOf(settings, principal, access, { model, candidates });
+  return { access, model, candidates, fallbacks };
+}
+
+/** The fallbacks of a model that the caller may use too. Who may not leave a provider may not leave it for another model either. */
+function fallbacksOf(settings: Settings, principal: Principal, access: Access, { model, candidates }: Leg) {
+  const models = settings.fallbacks.of(model);
+  if (models.length === 0) return NO_FALLBACKS;
+  const legs: Leg[] = [];
+  for (const each of models) {
+    const { upstreams } = reachOf(settings, principal, access, each);
+    const { provider } = candidates[0]!.entry;
+    const allowed = access.oneProvider ? upstreams.filter(({ entry }) => entry.provider === provider) : upstreams;
+    if (allowed.length > 0) legs.push({ model: each, candidates: allowed });
+  }
+  return legs;
 }
 
 /** Where the policies and the key itself let a caller use a model. */

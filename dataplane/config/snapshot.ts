@@ -3,6 +3,7 @@
 // 100,000 keys of an old configuration alive.
 import { BUNDLE_FORMAT, type Bundle, type Credentials } from '#shared/bundle/bundle.ts';
 import { AccessBook } from '../admit/access.ts';
+import { FallbackTable } from '../admit/fallbacks.ts';
 import { ModelTable } from '../admit/models.ts';
 import { NetworkList } from '../admit/network.ts';
 import type { KeyIndex } from '../identify/key-index.ts';
@@ -17,6 +18,7 @@ export interface Settings {
   readonly allow: NetworkList;
   readonly deny: NetworkList;
   readonly models: ModelTable;
+  readonly fallbacks: FallbackTable;
   readonly access: AccessBook;
   readonly upstreams: readonly UpstreamTarget[];
   readonly prices: PriceBook;
@@ -52,6 +54,7 @@ export function buildSnapshot(revision: string, bundle: Bundle, credentials: Cre
       allow: new NetworkList(gateway.listen.access.allow),
       deny: new NetworkList(gateway.listen.access.deny),
       models,
+      fallbacks: new FallbackTable(gateway.fallbacks ?? [], models),
       access: new AccessBook(gateway, bundle.policies, upstreams),
       upstreams,
       prices: new PriceBook(gateway.pricing, upstreams),

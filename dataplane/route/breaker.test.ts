@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Breakers } from './breaker.ts';
+import { Breakers, MAX_COOL_DOWN_MS } from './breaker.ts';
 
 const rule = { consecutiveFailures: 3, openFor: 100 };
 
@@ -10,66 +10,77 @@ function clock() {
 }
 
 function fail(breakers: Breakers, times: number, upstream = 'a'): void {
-  for (let i = 0; i < times; i++) breakers.failed(upstream, rule);
+  for (let i = 0; i < times; i++) breakers.failed(upstream, 'm', rule);
 }
+
+const isOpen = (breakers: Breakers, upstream = 'a', model = 'm') => breakers.conditionOf(upstream, model) === 'open';
 
 describe('Breakers', () => {
   test('[ROUTE-06] opens at the third failure in a row and not before', () => {
     const { breakers } = clock();
     fail(breakers, 2);
-    expect(breakers.isOpen('a')).toBe(false);
+    expect(isOpen(breakers)).toBe(false);
     fail(breakers, 1);
-    expect(breakers.isOpen('a')).toBe(true);
+    expect(isOpen(breakers)).toBe(true);
   });
 
   test('a success in between starts the count again', () => {
     const { breakers } = clock();
     fail(breakers, 2);
-    breakers.succeeded('a');
+    breakers.succeeded('a', 'm');
     fail(breakers, 2);
-    expect(breakers.isOpen('a')).toBe(false);
+    expect(isOpen(breakers)).toBe(false);
   });
 
   test('upstreams do not share their health', () => {
     const { breakers } = clock();
     fail(breakers, 3);
-    expect(breakers.isOpen('b')).toBe(false);
+    expect(isOpen(breakers, 'b')).toBe(false);
+  });
+
+  test('[ROUTE-13] [ROUTE-15] nor do the models of one upstream, neither failures nor cool-downs', () => {
+    const { breakers } = clock();
+    fail(breakers, 3);
+    breakers.coolDown('a', 'n', 50);
+    expect(['m', 'n', 'o'].map((model) => breakers.conditionOf('a', model))).toEqual(['open', 'cooling', 'well']);
+    breakers.succeeded('a', 'o');
+    expect(['m', 'n', 'o'].map((model) => breakers.conditionOf('a', model))).toEqual(['open', 'cooling', 'well']);
   });
 
   test('half open after its time; the first try makes the others keep away again', () => {
     const { breakers, time } = clock();
     fail(breakers, 3);
     time.now = 99;
-    expect(breakers.isOpen('a')).toBe(true);
+    expect(isOpen(breakers)).toBe(true);
     time.now = 100;
-    expect(breakers.isOpen('a')).toBe(false);
-    breakers.trying('a', rule);
-    expect(breakers.isOpen('a')).toBe(true);
+    expect(isOpen(breakers)).toBe(false);
+    breakers.trying('a', 'm', rule);
+    expect(isOpen(breakers)).toBe(true);
     time.now = 200;
-    expect(breakers.isOpen('a')).toBe(false);
+    expect(isOpen(breakers)).toBe(false);
   });
 
   test('one failed probe opens it for the whole time again, one success closes it', () => {
     const { breakers, time } = clock();
     fail(breakers, 3);
     time.now = 150;
-    breakers.trying('a', rule);
+    breakers.trying('a', 'm', rule);
     fail(breakers, 1);
     time.now = 249;
-    expect(breakers.isOpen('a')).toBe(true);
+    expect(isOpen(breakers)).toBe(true);
     time.now = 250;
-    breakers.trying('a', rule);
-    breakers.succeeded('a');
-    expect(breakers.isOpen('a')).toBe(false);
+    breakers.trying('a', 'm', rule);
+    breakers.succeeded('a', 'm');
+    expect(isOpen(breakers)).toBe(false);
     fail(breakers, 2);
-    expect(breakers.isOpen('a')).toBe(false);
+    expect(isOpen(breakers)).toBe(false);
   });
 
   test('a try while closed changes nothing', () => {
     const { breakers } = clock();
     fail(breakers, 2);
-    breakers.trying('a', rule);
-    expect(breakers.isOpen('a')).toBe(false);
+    breakers.trying('a', 'm', rule);
+    expect(isOpen(breakers)).toBe(false);
   });
 
   test('keeps the health of upstreams that stay and forgets the others', () => {
@@ -77,7 +88,7 @@ describe('Breakers', () => {
     fail(breakers, 3, 'a');
     fail(breakers, 3, 'b');
     breakers.keep(new Set(['a']));
-    expect([breakers.isOpen('a'), breakers.isOpen('b')]).toEqual([true, false]);
+    expect([isOpen(breakers), isOpen(breakers, 'b')]).toEqual([true, false]);
   });
 
   test('whatever happens, a success closes it and an upstream is never left alone for longer than openFor', () => {
@@ -86,15 +97,36 @@ describe('Breakers', () => {
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const { breakers, time } = clock();
         for (const each of events) {
-          if (each === 'fail') breakers.failed('a', rule);
-          else if (each === 'try') breakers.trying('a', rule);
+          if (each === 'fail') breakers.failed('a', 'm', rule);
+          else if (each === 'try') breakers.trying('a', 'm', rule);
           else if (each === 'wait') time.now += 40;
-          else breakers.succeeded('a');
-          expect(each === 'succeed' && breakers.isOpen('a')).toBe(false);
+          else breakers.succeeded('a', 'm');
+          expect(each === 'succeed' && isOpen(breakers)).toBe(false);
         }
         time.now += rule.openFor;
-        expect(breakers.isOpen('a')).toBe(false);
+        expect(isOpen(breakers)).toBe(false);
       }),
     );
+  });
+
+  test.each([
+    ['as long as it was asked for', 5_000, 5_000],
+    ['no longer than a minute', 86_400_000, MAX_COOL_DOWN_MS],
+  ])('[ROUTE-13] a cool-down lasts %s', (_name, asked, lasts) => {
+    const { breakers, time } = clock();
+    breakers.coolDown('a', 'm', asked);
+    time.now = lasts - 1;
+    expect(breakers.conditionOf('a', 'm')).toBe('cooling');
+    time.now = lasts;
+    expect(breakers.conditionOf('a', 'm')).toBe('well');
+  });
+
+  test('a shorter cool-down does not cut a longer one, nor does a late success', () => {
+    const { breakers, time } = clock();
+    breakers.coolDown('a', 'm', 100);
+    breakers.coolDown('a', 'm', 10);
+    breakers.succeeded('a', 'm');
+    time.now = 99;
+    expect(breakers.conditionOf('a', 'm')).toBe('cooling');
   });
 });

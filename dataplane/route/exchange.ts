@@ -12,22 +12,25 @@ import { answerError, answerJson } from '../server/answer.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { answerOf, finalAnswer, type Failure, type FinalAnswer, type UpstreamAnswer } from './failure.ts';
-import { attemptOrder } from './order.ts';
 import type { RouteContext } from './forwarder.ts';
+import { noteAnswer, noteRefusal } from './health.ts';
+import { planOf } from './plan-of-call.ts';
 import { isEventStream, Relay, type RelayOwner } from './relay.ts';
+import type { Plan } from './strategy-plan.ts';
 import type { Swept } from './sweeper.ts';
 
 export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner {
   readonly call: Call;
   readonly #context: RouteContext;
   readonly #grant: Grant;
-  readonly #order: readonly UpstreamTarget[];
+  readonly #plan: Plan;
   readonly #failures: Failure[] = [];
   /** Counting is free and may be refused; it neither opens a breaker nor is charged. */
   readonly #counting: boolean;
   #request: ProviderRequest | undefined;
-  #next = 0;
   #connectRetries = 0;
+  /** Of the process clock: when the attempt at hand was sent. */
+  #triedAt = 0;
   #attempt: Attempt | undefined;
   #relay: Relay | undefined;
   #tap: UsageTap | undefined;
@@ -39,7 +42,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#grant = grant;
     this.#request = request;
     this.#counting = request.path !== '/v1/messages';
-    this.#order = attemptOrder(grant.candidates, sessionOf(call), context.breakers, context.random);
+    this.#plan = planOf(context, call, grant, this.#counting);
   }
 
   /** Upstreams the caller is granted, whether or not they could serve this call: the figure clients know from the reference. */
@@ -113,6 +116,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     }
     this.#failures.push(failure);
     this.#noteHealth(failure);
+    if (failure.kind === 'timeout') this.#observeLatency(target);
     const isFinal = failure.kind === 'timeout' && !this.call.settings.gateway.routing.failoverOn.includes('timeout');
     if (isFinal) this.#answer(finalAnswer([failure], this.#configured));
     else this.#tryNext();
@@ -121,11 +125,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   answered(answer: UpstreamAnswer): void {
     const target = this.#attempt!.target;
     this.#context.observe.attempt(target.key, String(answer.status));
-    // An upstream that refuses what was asked is alive.
-    if (!this.#counting) {
-      if (answer.status >= 500) this.#context.breakers.failed(target.key, target.entry.breaker);
-      else this.#context.breakers.succeeded(target.key);
-    }
+    if (!this.#counting) noteAnswer(this.#context.breakers, target, this.#plan.model.id, answer);
     this.#answer(answerOf(answer, target, this.#configured));
   }
 
@@ -134,7 +134,11 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const target = this.#attempt!.target;
     const { timeouts } = call.settings.gateway.listen;
     this.#context.observe.attempt(target.key, String(status));
-    if (!this.#counting) this.#context.breakers.succeeded(target.key);
+    if (!this.#counting) {
+      this.#context.breakers.succeeded(target.key, this.#plan.model.id);
+      this.#observeLatency(target);
+      this.#plan.served();
+    }
     this.#request = undefined;
     call.record.firstByteAt = this.now();
     call.record.upstreamStatus = status;
@@ -161,19 +165,26 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   }
 
   #tryNext(): void {
-    const target = this.#order[this.#next++];
+    const target = this.#plan.next();
     if (target === undefined) {
-      this.#answer(finalAnswer(this.#failures, this.#configured));
+      this.#answer(finalAnswer(this.#failures, this.#configured, this.#grant.access));
       return;
     }
     this.#connectRetries = 0;
+    const { model } = this.#plan;
+    // A fallback: the record and the request speak of the model that is asked for now.
+    if (model !== this.#request!.model) {
+      this.#request = { ...this.#request!, model };
+      this.call.record.model = model.id;
+    }
     this.#try(target);
   }
 
   #try(target: UpstreamTarget): void {
     const { record, settings } = this.call;
     const upstream = anthropicRequest(target, this.#request!);
-    if (!this.#counting) this.#context.breakers.trying(target.key, target.entry.breaker);
+    if (!this.#counting) this.#context.breakers.trying(target.key, this.#plan.model.id, target.entry.breaker);
+    this.#triedAt = this.now();
     record.attempts++;
     record.upstream = target.key;
     record.upstreamModel = upstream.modelId;
@@ -202,12 +213,14 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     if (this.#counting) return;
     const { breakers } = this.#context;
     const { key, entry } = failure.target;
-    // A 429 is a limit doing its work, a 404 a model that is not there: the upstream is alive.
-    if (failure.kind === 'status' && (failure.answer.status === 429 || failure.answer.status === 404)) {
-      breakers.succeeded(key);
-    } else {
-      breakers.failed(key, entry.breaker);
-    }
+    const model = this.#plan.model.id;
+    if (failure.kind === 'status') noteRefusal(breakers, failure.target, model, failure.answer);
+    else breakers.failed(key, model, entry.breaker);
+  }
+
+  #observeLatency({ key }: UpstreamTarget): void {
+    if (this.#counting) return;
+    this.#context.latencies.observe(key, this.#plan.model.id, this.now() - this.#triedAt);
   }
 
   #finish(): void {
@@ -218,14 +231,9 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.call.watcher = undefined;
     this.#context.sweeper.delete(this);
     this.#context.slots.release();
-    if (this.#tap !== undefined) this.#context.charge(this.call, this.#tap, this.#grant.model);
+    this.#plan.release();
+    if (this.#tap !== undefined) this.#context.charge(this.call, this.#tap, this.#plan.model);
   }
-}
-
-/** Requests of one session stay together; the header is a hint for routing and never an identity. */
-function sessionOf({ request, principal }: Call): string | undefined {
-  const session = request.headers['x-claude-code-session-id'];
-  return typeof session === 'string' && session !== '' ? `${principal?.id ?? ''} ${session.slice(0, 128)}` : undefined;
 }
 
 /** Removes values that echo a credential of the upstream, from the few headers that get further than here. */

@@ -1,7 +1,7 @@
 // What became of an attempt, and what the client is told when all of them failed. The order is that of the reference: last 429, else
 // last 401/403, else last 404, else last 501, else overloaded, else our own 502. Wording of Anthropic envelopes is kept, because
 // clients recover by it; anything else becomes a stable sentence, so that no account id or provider page reaches a user.
-import { GatewayError, isRetryable } from '../errors.ts';
+import { GatewayError, isRetryable, refuse } from '../errors.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { withoutAccountIds } from './account-ids.ts';
 
@@ -38,18 +38,40 @@ const PREFERENCE: readonly ((status: number) => boolean)[] = [
   (status) => status === 529,
 ];
 
-/** @param configured number of upstreams the caller is granted */
-export function finalAnswer(failures: readonly Failure[], configured: number): FinalAnswer {
+/** What a final answer says of the policies behind it. */
+export interface Boundary {
+  /** A policy bounds the upstreams, so there may be others that were not asked. */
+  readonly bounded: boolean;
+  /** Key of that policy. */
+  readonly upstreamRule: string;
+}
+
+/**
+ * @param failures in the order of the attempts; none when every upstream was full
+ * @param configured number of upstreams the caller is granted
+ */
+export function finalAnswer(failures: readonly Failure[], configured: number, boundary?: Boundary): FinalAnswer {
+  if (failures.length === 0) {
+    const message = 'every upstream you may use is at its limit of calls: try again';
+    return { kind: 'own', error: refuse.overloaded('upstreams_full', message) };
+  }
   for (const preferred of PREFERENCE) {
     const last = failures.findLast((failure) => failure.kind === 'status' && preferred(failure.answer.status));
     if (last?.kind === 'status') return answerOf(last.answer, last.target, configured);
   }
-  const timedOut = failures.length > 0 && failures.every(({ kind }) => kind === 'timeout');
-  return own(
-    timedOut ? 504 : 502,
-    timedOut ? 'upstream_timeout' : 'upstreams_failed',
-    timedOut ? `all upstreams timed out (${configured} attempted)` : `all upstreams failed (${configured} attempted)`,
-  );
+  const timedOut = failures.every(({ kind }) => kind === 'timeout');
+  const what = `all upstreams ${timedOut ? 'timed out' : 'failed'} (${configured} attempted)`;
+  if (boundary?.bounded !== true)
+    return own(timedOut ? 504 : 502, timedOut ? 'upstream_timeout' : 'upstreams_failed', what);
+  return {
+    kind: 'own',
+    error: new GatewayError({
+      reason: 'allowed_upstreams_exhausted',
+      status: timedOut ? 504 : 502,
+      message: `${what}; your policy allows no other`,
+      rule: boundary.upstreamRule,
+    }),
+  };
 }
 
 /** An upstream's refusal as the client gets it. */
@@ -67,14 +89,13 @@ export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configu
     return own(502, 'upstreams_failed', `all upstreams failed (${configured} attempted)`);
   }
   const reason = `upstream_${status}`;
-  const retryAfterSeconds = status === 429 || status === 529 ? (seconds(answer.retryAfter) ?? 1) : undefined;
+  const wait = status === 429 || status === 529 ? (retryAfterSeconds(answer) ?? 1) : undefined;
   const words = target.leaksInto(body) ? undefined : anthropicMessage(answer);
-  if (words === undefined)
-    return own(status, reason, WORDS[status] ?? 'upstream rejected the request', retryAfterSeconds);
+  if (words === undefined) return own(status, reason, WORDS[status] ?? 'upstream rejected the request', wait);
   const text = body.toString();
   return withoutAccountIds(text) === text
-    ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds }
-    : own(status, reason, withoutAccountIds(words), retryAfterSeconds);
+    ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds: wait }
+    : own(status, reason, withoutAccountIds(words), wait);
 }
 
 /** Sentences of ours in place of words that are not fit for clients. */
@@ -114,6 +135,6 @@ function anthropicMessage({ body, contentType }: UpstreamAnswer): string | undef
 }
 
 /** Retry-After in seconds; a date or nonsense is left out. */
-function seconds(header: string | undefined): number | undefined {
-  return header !== undefined && /^[0-9]{1,6}$/.test(header) ? Number(header) : undefined;
+export function retryAfterSeconds({ retryAfter }: UpstreamAnswer): number | undefined {
+  return retryAfter !== undefined && /^[0-9]{1,6}$/.test(retryAfter) ? Number(retryAfter) : undefined;
 }

@@ -6,24 +6,22 @@ import type { UsageTap } from '../meter/usage-tap.ts';
 import type { ProviderRequest } from '../providers/anthropic.ts';
 import { ClientGoneError } from '../server/body.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
-import type { Breakers } from './breaker.ts';
 import { Exchange } from './exchange.ts';
 import type { Pools } from './pools.ts';
 import type { Slots, Waiting } from './slots.ts';
+import type { RoutingState } from './strategy.ts';
+import type { PlanObserver } from './strategy-plan.ts';
 import type { Sweeper } from './sweeper.ts';
 
-export interface RouteContext {
+export interface RouteContext extends RoutingState {
   readonly pools: Pools;
   readonly slots: Slots;
   readonly sweeper: Sweeper<Exchange>;
-  readonly breakers: Breakers;
-  /** Milliseconds of a clock that never jumps. */
-  readonly now: () => number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
+  /** Milliseconds since 1970, for prices that change on dates. */
+  readonly wallClock: () => number;
   /** Prices what was used and writes it to the call's record. */
   readonly charge: (call: Call, tap: UsageTap, model: ServedModel) => void;
-  readonly observe: { attempt(upstream: string, result: string): void };
+  readonly observe: PlanObserver & { attempt(upstream: string, result: string): void };
 }
 
 /**

@@ -67,6 +67,11 @@ export class Metrics {
     'Attempts at upstreams, by status or kind of failure.',
     ['upstream', 'result'],
   );
+  readonly #crossings = this.#counter('provider_crossings_total', 'Calls that left a provider for another one.', [
+    'from',
+    'to',
+  ]);
+  readonly #fallbacks = this.#counter('model_fallbacks_total', 'Calls that went on to another model.', ['from', 'to']);
   readonly #refusals = this.#counter('refusals_total', 'Calls the gateway refused, by reason.', ['reason']);
   readonly #authFailures = this.#counter('auth_failures_total', 'Credentials refused, by reason.', ['reason']);
   readonly #outcomes = this.#counter('answers_total', 'Relayed answers, by how they ended.', ['upstream', 'outcome']);
@@ -135,6 +140,16 @@ export class Metrics {
 
   attempt(upstream: string, result: string): void {
     this.#attempts.add(1, upstream, result);
+  }
+
+  /** Providers, as Upstreams name them. */
+  crossing(from: string, to: string): void {
+    this.#crossings.add(1, from, to);
+  }
+
+  /** Ids of models. */
+  fallback(from: string, to: string): void {
+    this.#fallbacks.add(1, from, to);
   }
 
   reloaded(result: 'applied' | 'refused'): void {

@@ -42,7 +42,8 @@ beforeAll(async () => {
   second = await startMockAnthropic();
   const base = basicResources(mock.url, {
     logging: { level: 'debug' },
-    routing: { exposeUpstream: true },
+    // One session for all of them: it would stay with the spare, which knows only its own secrets, after the first failure.
+    routing: { exposeUpstream: true, stickyBy: 'None' },
     metrics: { principalLabel: 'Name' },
   });
   gateway = await startGateway(

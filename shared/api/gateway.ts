@@ -16,6 +16,7 @@ import { withRules } from './rules.ts';
 import { deploymentSpec } from './deployment.ts';
 import { isLoopbackHost } from './loopback.ts';
 import { networkPolicySpec } from './network-policy.ts';
+import { fallbacks, routing } from './routing.ts';
 
 const publicUrl = withRules(
   z
@@ -158,23 +159,9 @@ const models = z
       .default(true)
       .describe('Serve the built-in Claude catalog. Off: only entries and the models that upstreams map.'),
     entries: listMap(modelEntry, 'id', 256, 'Names of your own for models.').default([]),
+    fallbacks: fallbacks.default([]),
   })
   .describe('Model names clients may use.')
-  .prefault({});
-
-const routing = z
-  .strictObject({
-    failoverOn: listSet(
-      z.enum(['5xx', '429', '401', '403', '404', '501', 'timeout']),
-      7,
-      'Answers of an upstream after which the next one is tried. 5xx means all of them but 501. Connection errors always fail over.',
-    ).default(['5xx', '429', '401', '403', '404', '501', 'timeout']),
-    exposeUpstream: z
-      .boolean()
-      .default(false)
-      .describe('Name the upstream that served a call in the response header x-portcullis-upstream.'),
-  })
-  .describe('How an upstream is chosen.')
   .prefault({});
 
 const pricing = z

@@ -70,8 +70,30 @@ export const policySpec = z
           'Upstreams by name, or by namespace/name.',
         ).optional(),
         selector: selector("Upstreams of the Gateway's namespace by their labels.").optional(),
+        regions: listSet(
+          z
+            .string()
+            .min(1)
+            .max(63)
+            .regex(
+              /^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?$/,
+              'must be a region such as us-east-1, or a pattern such as eu-*',
+            ),
+          32,
+          'Regions a call may go to, as Upstreams name theirs. Bounds whatever this and other matching policies choose; an upstream without region is outside.',
+        )
+          .min(1)
+          .optional(),
+        crossProvider: z
+          .enum(['Allow', 'Forbid'])
+          .default('Allow')
+          .describe(
+            'Forbid: every call of a caller for a model goes to one provider, that of the upstream first in priority, chosen by weight among equals whatever its health. Holds when any matching policy says so.',
+          ),
       })
-      .describe("Upstreams that may serve these callers; those of the Gateway's namespace when left out.")
+      .describe(
+        "Upstreams that may serve these callers; those of the Gateway's namespace when neither names nor selector is given. Bounds every strategy, failover and fallback.",
+      )
       .optional(),
     network: z
       .strictObject({ allow: cidrList('Networks these callers may come from.').min(1) })

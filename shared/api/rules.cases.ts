@@ -186,6 +186,24 @@ const ADDRESSES: readonly Row[] = [
 
 /** Matchers that say nothing or can never match are refused by the schema itself. */
 const MATCHERS: readonly Row[] = [
+  values('Gateway', 'routing.hintHeader', undefined, ['x-org-route'], ['authorization', 'X-Org', 'x-', 'x-a,x-b']),
+  values('Policy', 'upstreams.crossProvider', undefined, ['Allow', 'Forbid'], ['forbid']),
+  row(
+    'Policy',
+    ['upstreams', 'regions'],
+    undefined,
+    [{ 'upstreams.regions': ['us-east-1', 'eu-*', '*'] }],
+    [{ 'upstreams.regions': [] }],
+  ),
+  row(
+    'Policy',
+    ['upstreams', 'regions', 0],
+    undefined,
+    [],
+    [{ 'upstreams.regions': ['EU'] }, { 'upstreams.regions': ['eu,us'] }],
+  ),
+  values('Upstream', 'region', undefined, ['us-east-1', 'eu'], ['US', 'us-*', '']),
+  values('Upstream', 'maxConcurrent', undefined, [1, 100_000], [0, 100_001]),
   values('Policy', 'match', undefined, [{ groups: ['engineering'] }, { emailDomains: ['corp.com', '@corp.org'] }], []),
   ...(['groups', 'users', 'emailDomains'] as const).flatMap((member) => [
     row('Policy', ['match', member], undefined, [], [{ match: { [member]: [] } }]),

@@ -97,18 +97,33 @@ export const upstreamSpec = withRules(
       anthropic: z.strictObject({ auth: anthropicAuth }).describe('Settings of the provider Anthropic.').optional(),
       baseUrl: baseUrl.optional(),
       headers: listMap(header, 'name', 16, 'Headers added to every call, values from Secrets.').default([]),
+      region: z
+        .string()
+        .min(1)
+        .max(63)
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a region such as us-east-1 or eu')
+        .describe('Where this account computes. Policies with regions admit only upstreams that say so.')
+        .optional(),
       priority: z
         .int32()
         .min(0)
         .max(1000)
         .default(10)
-        .describe('Lower is tried first; equal priorities share by weight.'),
+        .describe('Lower is tried first; among equals the strategy of the Gateway decides.'),
       weight: z
         .int32()
         .min(0)
         .max(1000)
         .default(1)
         .describe('Share among upstreams of equal priority. 0: only when the others failed.'),
+      maxConcurrent: z
+        .int32()
+        .min(1)
+        .max(100_000)
+        .describe(
+          'Calls at once on this upstream, per replica; more overflow to the next one. For provisioned throughput, with a low priority. 529 when every upstream is full.',
+        )
+        .optional(),
       models: listMap(
         z.strictObject({
           id: modelId('Model as clients name it, in any spelling; a name of your own makes a custom model.'),
@@ -152,7 +167,7 @@ export const upstreamSpec = withRules(
             .min(1)
             .max(1000)
             .default(5)
-            .describe('Failures in a row after which the upstream is left alone.'),
+            .describe('Failures in a row for one model after which the upstream is left alone for that model.'),
           openFor: duration(
             { min: '100ms', max: '1h' },
             'How long it is left alone while another one can serve.',

@@ -39,12 +39,36 @@ export interface GatewayConfig {
   };
   readonly virtualKeys: { readonly prefix: string; readonly onRevoke: 'Finish' | 'Cut' };
   readonly builtinModels: boolean;
-  readonly routing: { readonly failoverOn: readonly FailoverCause[]; readonly exposeUpstream: boolean };
+  readonly routing: RoutingConfig;
+  /** Absent: none. Without cycles. */
+  readonly fallbacks?: readonly ModelFallback[];
   readonly defaultAccess: 'Deny' | 'Allow';
   readonly pricing: { readonly multiplier: string; readonly overrides: readonly PriceOverride[] };
   readonly proxy?: { readonly url: string; readonly noProxy: readonly string[] };
   readonly metrics: { readonly port: number; readonly principalLabel: 'None' | 'Hashed' | 'Name' };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export type Strategy = 'Ordered' | 'Weighted' | 'RoundRobin' | 'LeastBusy' | 'Latency' | 'Cheapest';
+
+/** Members that earlier releases did not write are optional. */
+export interface RoutingConfig {
+  readonly failoverOn: readonly FailoverCause[];
+  readonly exposeUpstream: boolean;
+  /** Absent: Weighted. */
+  readonly strategy?: Strategy;
+  /** Absent: Session. */
+  readonly stickyBy?: 'Session' | 'Caller' | 'None';
+  /** In lower case. */
+  readonly hintHeader?: string;
+}
+
+/** What answers when every allowed upstream failed for a model. */
+export interface ModelFallback {
+  /** Id under which the failed model is routed. */
+  readonly from: string;
+  /** A name the Gateway serves: an entry of its own, a canonical id or a custom model. */
+  readonly to: string;
 }
 
 export type FailoverCause = '5xx' | '429' | '401' | '403' | '404' | '501' | 'timeout';
@@ -96,6 +120,10 @@ export interface PolicyEntry {
   readonly models: { readonly allow?: readonly string[]; readonly deny: readonly string[] };
   /** Absent: every upstream of the Gateway's namespace. Otherwise exactly these, `namespace/name`, selectors already resolved. */
   readonly upstreams?: readonly string[];
+  /** Upstreams in the regions of the policy, `namespace/name`; bounds what any matching policy chooses. Absent: no bound. */
+  readonly within?: readonly string[];
+  /** Calls for a model stay with one provider. */
+  readonly oneProvider?: true;
   readonly network?: readonly string[];
   readonly scopes?: readonly Scope[];
   readonly denyMessage?: string;
@@ -117,8 +145,11 @@ export interface UpstreamEntry {
     | { readonly type: 'APIKey' | 'BearerToken'; readonly credential: CredentialRef }
     | { readonly type: 'Headers' };
   readonly headers: readonly { readonly name: string; readonly credential: CredentialRef }[];
+  readonly region?: string;
   readonly priority: number;
   readonly weight: number;
+  /** Calls at once, per replica. */
+  readonly maxConcurrent?: number;
   readonly models: readonly { readonly id: string; readonly upstreamId: string; readonly price?: PriceText }[];
   readonly countTokens: boolean;
   readonly firstByteTimeout?: number;

@@ -9,7 +9,7 @@ import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { attach, type Attachment, type AttachmentContext, type ChildKind } from './attach.ts';
 import { customModels } from './custom-models.ts';
 import { gatewayConfig, isLoopbackGateway, judgeGateway } from './gateway.ts';
-import { compileKeys, type AttachedKey } from './key-set.ts';
+import { compileKeys } from './key-set.ts';
 import { refuseKey } from './keys.ts';
 import { NoMemo, type CompileMemo, type KeySubject } from './memo.ts';
 import { patternReader, type ReadPattern } from './model-names.ts';
@@ -22,7 +22,7 @@ import { compileUpstream, judgeUpstream } from './upstreams.ts';
 interface Children {
   readonly upstreams: readonly Subject<'Upstream'>[];
   readonly policies: readonly Subject<'Policy'>[];
-  readonly virtualKeys: readonly AttachedKey[];
+  readonly virtualKeys: readonly KeySubject[];
 }
 
 /**
@@ -89,25 +89,15 @@ function compileGateway(
   const byKey = new Map(accepted.map((upstream) => [objectKey(upstream.resource.metadata), upstream]));
   const callable = accepted.flatMap((upstream) => compileUpstream(upstream, input.secrets, catalog) ?? []);
 
-  const models = customModels(spec.models.entries, mappedModels(accepted, catalog), catalog, report);
+  const mapped = mappedModels(accepted, catalog);
+  const models = customModels(spec.models.entries, mapped, catalog, report);
   const names = models.map(({ id }) => id);
   const patternsFor = patternsByNamespace(resource, names, accepted, catalog);
   const policies = compilePolicies(children.policies, { gateway: metadata, upstreams: byKey, patternsFor });
   const { name, namespace } = metadata;
   const facts = { name, namespace, prefix: spec.virtualKeys.prefix, environment: spec.environment };
-  const seen = [
-    facts,
-    spec.models.builtin,
-    names,
-    accepted.map(
-      ({
-        resource: {
-          metadata: of,
-          spec: { models: ids },
-        },
-      }) => [of.namespace, ids],
-    ),
-  ];
+  // Whatever keys are compiled against must be told in here, or a memo would not see it change; each key adds its Secret, credential and tombstones.
+  const seen = [facts, spec.models.builtin, names, modelsByOwner(accepted)];
   const keys = compileKeys(
     children.virtualKeys,
     memo.same(`keys of ${objectKey(metadata)}`, keyHash(pepper.reveal(), JSON.stringify(seen)).toString('hex'), {}),
@@ -125,12 +115,12 @@ function compileGateway(
   report.field('attached', {
     upstreams: accepted.length,
     policies: children.policies.length,
-    virtualKeys: children.virtualKeys.filter(({ subject }) => subject.report.accepted).length,
+    virtualKeys: children.virtualKeys.filter(({ report: of }) => of.accepted).length,
   });
   return {
     bundle: {
       format: BUNDLE_FORMAT,
-      gateway: gatewayConfig(gateway, new Set(byKey.keys()), catalog),
+      gateway: gatewayConfig(gateway, new Set(byKey.keys()), mapped, catalog),
       models,
       policies,
       upstreams: callable.map(({ entry }) => entry),
@@ -167,8 +157,8 @@ function attachKeys(
   subjects: readonly KeySubject[],
   context: AttachmentContext,
   memo: CompileMemo,
-): Map<string, AttachedKey[]> {
-  const attached = new Map<string, AttachedKey[]>();
+): Map<string, KeySubject[]> {
+  const attached = new Map<string, KeySubject[]>();
   const answers = new Map<string, Map<string, Attachment>>();
   for (const subject of subjects) {
     const { metadata, spec } = subject.resource;
@@ -185,14 +175,21 @@ function attachKeys(
       continue;
     }
     const siblings = attached.get(attachment.gateway);
-    if (siblings === undefined) attached.set(attachment.gateway, [{ subject, attachment }]);
-    else siblings.push({ subject, attachment });
+    if (siblings === undefined) attached.set(attachment.gateway, [subject]);
+    else siblings.push(subject);
   }
   return attached;
 }
 
 function mappedModels(upstreams: readonly Subject<'Upstream'>[], catalog: ModelCatalog): Set<string> {
   return new Set(upstreams.flatMap(({ resource }) => resource.spec.models.map(({ id }) => modelKey(id, catalog))));
+}
+
+/** All that {@link patternsByNamespace} takes from upstreams. */
+function modelsByOwner(
+  upstreams: readonly Subject<'Upstream'>[],
+): (readonly [namespace: string, models: readonly string[]])[] {
+  return upstreams.map(({ resource: { metadata, spec } }) => [metadata.namespace, spec.models.map(({ id }) => id)]);
 }
 
 /**

@@ -8,6 +8,7 @@ import { parseDuration } from '#shared/duration.ts';
 import { parseQuantity } from '#shared/quantity.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import { entryIssues } from './custom-models.ts';
+import { fallbackIssues, modelFallbacks } from './fallbacks.ts';
 import { asSet } from './precedence.ts';
 import type { Report } from './report.ts';
 import type { Subject } from './subjects.ts';
@@ -27,6 +28,7 @@ export function judgeGateway(
   catalog: ModelCatalog,
 ): void {
   report.invalid(entryIssues(resource.spec.models.entries, catalog));
+  report.invalid(fallbackIssues(resource.spec.models, catalog));
   if (pepper === undefined || Buffer.byteLength(pepper.reveal()) < MIN_PEPPER_BYTES) {
     report.refuse(
       'PepperMissing',
@@ -37,10 +39,12 @@ export function judgeGateway(
 
 /**
  * @param attached `namespace/name` of the Upstreams attached to this Gateway, for references of price overrides
+ * @param mapped models that they list, as `modelKey` gives them
  */
 export function gatewayConfig(
   { resource, report }: Subject<'Gateway'>,
   attached: ReadonlySet<string>,
+  mapped: ReadonlySet<string>,
   catalog: ModelCatalog,
 ): GatewayConfig {
   const { spec, metadata } = resource;
@@ -54,7 +58,8 @@ export function gatewayConfig(
     listen: listenConfig(spec.listen),
     virtualKeys: spec.virtualKeys,
     builtinModels: spec.models.builtin,
-    routing: { failoverOn: asSet(spec.routing.failoverOn), exposeUpstream: spec.routing.exposeUpstream },
+    routing: { ...spec.routing, failoverOn: asSet(spec.routing.failoverOn) },
+    ...(spec.models.fallbacks.length === 0 ? {} : { fallbacks: modelFallbacks(spec.models, mapped, catalog, report) }),
     defaultAccess: spec.defaultAccess,
     pricing: {
       multiplier: spec.pricing.multiplier,

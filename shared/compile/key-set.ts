@@ -1,20 +1,13 @@
 // The keys of one Gateway together: who has a value that several claim, and the order in which they are published. Few keys change from one
 // compile to the next, so what was sorted stays sorted.
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import type { Attachment } from './attach.ts';
 import { compileKey, type KeyContext } from './keys.ts';
-import type { CompiledKeys, CompileMemo, KeySubject } from './memo.ts';
+import type { CompiledKeys, CompileMemo, KeySubject, MadeKey } from './memo.ts';
 import { byAge, byText } from './precedence.ts';
 
 interface Candidate {
   readonly subject: KeySubject;
   readonly entry: KeyEntry;
-}
-
-/** A key and the Gateway that took it. */
-export interface AttachedKey {
-  readonly subject: KeySubject;
-  readonly attachment: Attachment & { readonly ok: true };
 }
 
 /**
@@ -23,49 +16,65 @@ export interface AttachedKey {
  * @returns the very list of the compile before when no key changed
  */
 export function compileKeys(
-  attached: readonly AttachedKey[],
+  subjects: readonly KeySubject[],
   gateway: object,
   context: KeyContext,
   memo: CompileMemo,
 ): readonly KeyEntry[] {
   const name = `${context.gateway.namespace}/${context.gateway.name}`;
   const before = memo.keys.get(name);
-  let unchanged = before !== undefined && !before.conflicts && before.subjects.length === attached.length;
-  const subjects = attached.map(({ subject, attachment }, at) => {
-    const known = subject.made;
-    const made = compileKey(subject, attachment, gateway, context);
-    unchanged &&= made === known && before?.subjects[at] === subject;
-    return subject;
-  });
-  if (unchanged && before !== undefined) return before.entries;
-  const compiled = merge(subjects, before);
+  const made = subjects.map((subject) => compileKey(subject, gateway, context));
+  const compiled = (before && amend(before, made)) ?? gather(subjects, made);
   memo.keys.set(name, compiled);
   return compiled.entries;
 }
 
-function merge(subjects: readonly KeySubject[], before: CompiledKeys | undefined): CompiledKeys {
+/** Takes out what is gone and puts in what is new. @returns undefined when several keys hold one value, before or now */
+function amend(before: CompiledKeys, made: readonly MadeKey[]): CompiledKeys | undefined {
+  const { hashes } = before;
+  if (hashes === undefined) return undefined;
+  const [gone, fresh] = changes(before.made, made);
+  if (gone.length === 0 && fresh.length === 0) return before;
+  const dropped = new Set(gone.flatMap(({ entries }) => entries));
+  const added = fresh.flatMap(({ entries }) => entries);
+  for (const { hash } of dropped) hashes.delete(hash);
+  for (const { hash } of added) {
+    if (hashes.has(hash)) return undefined;
+    hashes.add(hash);
+  }
+  // One long run that is sorted already, and a few at its end.
+  const entries = before.entries.filter((entry) => !dropped.has(entry)).concat(added);
+  return { made, entries: entries.sort(inOrder), hashes };
+}
+
+/** What is in one list only. Most of both is the same, in the same order. */
+function changes(before: readonly MadeKey[], now: readonly MadeKey[]): [gone: MadeKey[], fresh: MadeKey[]] {
+  let head = 0;
+  while (head < before.length && head < now.length && before[head] === now[head]) head++;
+  let [oldEnd, newEnd] = [before.length, now.length];
+  while (oldEnd > head && newEnd > head && before[oldEnd - 1] === now[newEnd - 1])
+    [oldEnd, newEnd] = [oldEnd - 1, newEnd - 1];
+  const [was, is] = [before.slice(head, oldEnd), now.slice(head, newEnd)];
+  const [olds, news] = [new Set(was), new Set(is)];
+  return [was.filter((each) => !news.has(each)), is.filter((each) => !olds.has(each))];
+}
+
+function gather(subjects: readonly KeySubject[], made: readonly MadeKey[]): CompiledKeys {
   const byHash = new Map<string, Candidate>();
   let conflicts = false;
-  for (const subject of subjects) {
-    for (const entry of subject.made?.entries ?? []) {
+  for (const [at, subject] of subjects.entries()) {
+    for (const entry of made[at]!.entries) {
       const other = byHash.get(entry.hash);
       const candidate = { subject, entry };
       if (other !== undefined) conflicts = true;
       byHash.set(entry.hash, other === undefined ? candidate : settle(other, candidate));
     }
   }
-  return { subjects, entries: sorted(byHash, before?.entries ?? []), conflicts };
+  const entries = [...byHash.values()].map(({ entry }) => entry).sort(inOrder);
+  return { made, entries, hashes: conflicts ? undefined : new Set(byHash.keys()) };
 }
 
-/** Entries that stand where they stood come first, so that sorting finds one long run and a few that are new. */
-function sorted(byHash: ReadonlyMap<string, Candidate>, before: readonly KeyEntry[]): KeyEntry[] {
-  const kept = before.filter((entry) => byHash.get(entry.hash)?.entry === entry);
-  if (kept.length < byHash.size) {
-    const known = new Set(kept);
-    for (const { entry } of byHash.values()) if (!known.has(entry)) kept.push(entry);
-  }
-  return kept.sort((a, b) => byText(a.hash, b.hash));
-}
+const inOrder = (a: KeyEntry, b: KeyEntry): number => byText(a.hash, b.hash);
 
 /** Two objects with one value: the older one keeps it. */
 function settle(a: Candidate, b: Candidate): Candidate {

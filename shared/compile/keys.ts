@@ -5,14 +5,14 @@ import { issue } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import { keyHash } from '#shared/bundle/key-hash.ts';
 import { parseDuration } from '#shared/duration.ts';
-import type { SecretText } from '#shared/secret-text.ts';
+import { SecretText } from '#shared/secret-text.ts';
 import { displayPrefix, valueFault } from './key-value.ts';
 import type { ReadPattern } from './model-names.ts';
 import { shortScopes, storedPatterns } from './policies.ts';
 import { asSet, createdAt } from './precedence.ts';
 import { readSecret } from './secret-value.ts';
 import { Report } from './report.ts';
-import type { KeyBasis, KeySubject, MadeKey } from './memo.ts';
+import type { CompileMemo, KeySource, KeySubject, MadeKey } from './memo.ts';
 import type { Attachment } from './attach.ts';
 import type { Subject } from './subjects.ts';
 import type { CompileInput, KeyCredential, KeyHash } from './types.ts';
@@ -35,6 +35,26 @@ export interface KeyContext {
   readonly patternsFor: (namespace: string) => (pattern: string) => ReadPattern;
 }
 
+export function keySubject(resource: Resource<'VirtualKey'>, report: Report, memo: CompileMemo): KeySubject {
+  const { metadata, spec } = resource;
+  const { namespace } = metadata;
+  return {
+    resource,
+    id: objectKey(metadata),
+    gateway: memo.intern(`${spec.gatewayRef.namespace ?? namespace}/${spec.gatewayRef.name}`),
+    secret: memo.intern(`${namespace}/${secretRef(spec.credential).name}`),
+    report,
+  };
+}
+
+/** Where the clear value of a key is, if anywhere. */
+function secretRef({ imported, generated }: Resource<'VirtualKey'>['spec']['credential']): {
+  readonly name: string;
+  readonly key: string;
+} {
+  return imported?.secretRef ?? { name: generated?.secretName ?? '', key: GENERATED_KEY };
+}
+
 /** Status members that follow from the manifest alone, so that a refused key has them too. */
 function reportLifetime({ resource, report }: Subject<'VirtualKey'>): void {
   report.field('phase', resource.spec.state);
@@ -42,49 +62,38 @@ function reportLifetime({ resource, report }: Subject<'VirtualKey'>): void {
   if (typeof end === 'number') report.field('expiresAt', new Date(end).toISOString());
 }
 
-/** A key that may not attach: it has a status and no entry. */
-export function refuseKey(subject: KeySubject, attachment: Attachment & { ok: false }): void {
-  const { made } = subject;
-  if (made?.basis.attachment === attachment) {
-    subject.report = made.report;
+/** A key that may not attach: it has a status and no entry. @param refusal the same object while it says the same */
+export function refuseKey(subject: KeySubject, refusal: Attachment & { ok: false }): void {
+  if (subject.made?.gateway === refusal) {
+    subject.report = subject.made.report;
     return;
   }
   const report = freshReport(subject);
-  report.refuse(attachment.reason, attachment.issue);
-  const basis = { attachment, gateway: undefined, credential: undefined, value: undefined };
-  subject.made = { basis, report, entries: [], hashes: [], buried: [] };
+  report.refuse(refusal.reason, refusal.issue);
+  subject.made = { gateway: refusal, source: undefined, hashes: NONE, buried: NONE, report, entries: NONE };
 }
 
 /**
  * Entries and report of an attached key, as if no other key had its value: those of the compile before when everything they rest on is the same.
  * @param gateway stands for all of the context but tombstones, credentials and Secrets: the same object while it says the same
  */
-export function compileKey(
-  subject: KeySubject,
-  attachment: Attachment & { ok: true },
-  gateway: object,
-  context: KeyContext,
-): MadeKey {
-  const basis = basisOf(subject, attachment, gateway, context);
-  const before = subject.made;
-  if (before !== undefined && holds(before, basis, context.tombstones)) {
-    subject.report = before.report;
-    return before;
+export function compileKey(subject: KeySubject, gateway: object, context: KeyContext): MadeKey {
+  const { made } = subject;
+  const source = sourceOf(subject, context);
+  if (made?.gateway === gateway && sameSource(made.source, source) && sameBurials(made, context.tombstones)) {
+    subject.report = made.report;
+    return made;
   }
   const report = freshReport(subject);
-  report.attachedTo(attachment.gateway);
+  report.attachedTo(subject.gateway);
   const credential = readCredential(subject, context);
-  const hashes = credential === undefined ? [] : hashesOf(credential);
-  const made = {
-    basis,
-    report,
-    entries: entriesOf(subject, context, credential),
-    hashes,
-    buried: hashes.map((hash) => context.tombstones.has(hash)),
-  };
-  subject.made = made;
-  return made;
+  const hashes = credential === undefined ? NONE : hashesOf(credential);
+  const entries = entriesOf(subject, context, credential);
+  const buried = hashes.map((hash) => context.tombstones.has(hash));
+  return (subject.made = { gateway, source, hashes, buried, report, entries });
 }
+
+const NONE: readonly never[] = [];
 
 function freshReport(subject: KeySubject): Report {
   subject.report = new Report('VirtualKey', subject.resource.metadata);
@@ -92,29 +101,19 @@ function freshReport(subject: KeySubject): Report {
   return subject.report;
 }
 
-function basisOf(
-  { resource, id }: KeySubject,
-  attachment: Attachment,
-  gateway: object,
-  { credentials, secrets }: KeyContext,
-): KeyBasis {
-  const { type, imported, generated } = resource.spec.credential;
-  if (type === 'Generated' && credentials !== undefined) {
-    return { attachment, gateway, credential: credentials.get(id), value: undefined };
-  }
-  const { name, key } = secretRef(imported, generated);
-  const value = secrets.get(`${resource.metadata.namespace}/${name}`)?.get(key);
-  return { attachment, gateway, credential: undefined, value };
+function sourceOf({ resource, id, secret }: KeySubject, { credentials, secrets }: KeyContext): KeySource {
+  const { credential } = resource.spec;
+  if (credential.type === 'Generated' && credentials !== undefined) return credentials.get(id) ?? 'no credential';
+  const values = secrets.get(secret);
+  return values === undefined ? 'no Secret' : (values.get(secretRef(credential).key) ?? 'no key');
 }
 
-function holds({ basis, hashes, buried }: MadeKey, now: KeyBasis, tombstones: ReadonlySet<string>): boolean {
-  return (
-    basis.gateway === now.gateway &&
-    basis.attachment === now.attachment &&
-    basis.credential === now.credential &&
-    (basis.value === now.value || (basis.value !== undefined && basis.value.reveal() === now.value?.reveal())) &&
-    hashes.every((hash, at) => tombstones.has(hash) === buried[at])
-  );
+const sameSource = (a: KeySource | undefined, b: KeySource): boolean =>
+  a === b || (a instanceof SecretText && b instanceof SecretText && a.reveal() === b.reveal());
+
+function sameBurials({ hashes, buried }: MadeKey, tombstones: ReadonlySet<string>): boolean {
+  for (let at = 0; at < hashes.length; at++) if (tombstones.has(hashes[at]!) !== buried[at]) return false;
+  return true;
 }
 
 const hashesOf = ({ hash, previous }: KeyCredential): string[] =>
@@ -219,7 +218,7 @@ function readCredential(subject: Subject<'VirtualKey'>, context: KeyContext): Ke
 /** The clear value, if it is there and fit to be a key. */
 function readValue({ resource, report }: Subject<'VirtualKey'>, context: KeyContext): string | undefined {
   const { generated, imported } = resource.spec.credential;
-  const ref = secretRef(imported, generated);
+  const ref = secretRef(resource.spec.credential);
   const reading = readSecret(context.secrets, resource.metadata.namespace, ref);
   if (!reading.ok) {
     if (reading.reason === 'InvalidValue') report.refuse('Invalid', reading.message);
@@ -233,14 +232,6 @@ function readValue({ resource, report }: Subject<'VirtualKey'>, context: KeyCont
   report.refuse(fault.reason, fault.message);
   return undefined;
 }
-
-type Credential = Resource<'VirtualKey'>['spec']['credential'];
-
-const secretRef = (
-  imported: Credential['imported'],
-  generated: Credential['generated'],
-): { readonly name: string; readonly key: string } =>
-  imported?.secretRef ?? { name: generated?.secretName ?? '', key: GENERATED_KEY };
 
 const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);

@@ -1,30 +1,26 @@
 // What one compile leaves to the next: of each virtual key what was made of it and what that rested on. A compile with a memo says exactly what
 // one without says; it only takes less time where an object is the very same as before and so is everything the object rests on.
-import { objectKey, type Kind, type Resource, type SpecOf } from '#shared/api/kinds.ts';
+import type { Kind, Resource, SpecOf } from '#shared/api/kinds.ts';
 import { parseSpec, type Parsed } from '#shared/api/parse.ts';
 import { parseSpecOnce } from '#shared/api/parse-once.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import type { SecretText } from '#shared/secret-text.ts';
-import type { Attachment } from './attach.ts';
 import type { Report } from './report.ts';
 import type { KeyCredential, RawObject } from './types.ts';
 
-/** What a key was made from beside its manifest. While all of it is the same, so is what is made. */
-export interface KeyBasis {
-  readonly attachment: Attachment;
-  /** Everything of the Gateway that keys look at, as {@link CompileMemo.same} gives it. */
-  readonly gateway: object | undefined;
-  readonly credential: KeyCredential | undefined;
-  readonly value: SecretText | undefined;
-}
+/** Where a key has its value from, or what is in its place. Credentials and Secrets are immutable. */
+export type KeySource = KeyCredential | SecretText | 'no credential' | 'no Secret' | 'no key';
 
+/** What was made of a key, and from what beside its manifest: while all of that is the same, so is what is made. */
 export interface MadeKey {
-  readonly basis: KeyBasis;
-  readonly report: Report;
-  readonly entries: readonly KeyEntry[];
+  /** Stands for everything of the Gateway that keys look at, see {@link CompileMemo.same}; of a refused key its refusal. */
+  readonly gateway: object;
+  readonly source: KeySource | undefined;
   /** Hashes that were looked for among the tombstones, and which of them were there. */
   readonly hashes: readonly string[];
   readonly buried: readonly boolean[];
+  readonly report: Report;
+  readonly entries: readonly KeyEntry[];
 }
 
 /** A virtual key in one compile. The report is that of the compile that is running; the rest stays while the object is the same. */
@@ -34,19 +30,26 @@ export interface KeySubject {
   readonly id: string;
   /** `namespace/name` of the Gateway it names. */
   readonly gateway: string;
+  /** `namespace/name` of the Secret that holds its value. */
+  readonly secret: string;
   report: Report;
   made?: MadeKey;
 }
 
 /** The keys of one Gateway as they were compiled last. */
 export interface CompiledKeys {
-  readonly subjects: readonly KeySubject[];
+  readonly made: readonly MadeKey[];
+  /** Sorted by hash. */
   readonly entries: readonly KeyEntry[];
-  /** Whether several keys held one value: then reports are more than what each key was made from. */
-  readonly conflicts: boolean;
+  /** Of the entries; undefined when several keys held one value: then reports and entries are more than what each key was made of. */
+  readonly hashes: Set<string> | undefined;
 }
 
+/** Gateways and shared Secrets are few; Secrets of single keys are many and gain nothing. */
+const MOST_NAMES = 10_000;
+
 export class CompileMemo {
+  readonly #names = new Map<string, string>();
   readonly #subjects = new WeakMap<RawObject, KeySubject>();
   readonly #values = new Map<string, { readonly text: string; readonly value: object }>();
   /** By Gateway `namespace/name`. */
@@ -63,6 +66,15 @@ export class CompileMemo {
 
   remember(object: RawObject, subject: KeySubject): void {
     this.#subjects.set(object, subject);
+  }
+
+  /** One string for equal strings: looking up by it is then a comparison of addresses. */
+  intern(name: string): string {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    if (this.#names.size >= MOST_NAMES) this.#names.clear();
+    this.#names.set(name, name);
+    return name;
   }
 
   /**
@@ -94,14 +106,8 @@ export class NoMemo extends CompileMemo {
   }
 
   override remember(): void {}
-}
 
-export function keySubject(resource: Resource<'VirtualKey'>, report: Report): KeySubject {
-  const { metadata, spec } = resource;
-  return {
-    resource,
-    id: objectKey(metadata),
-    gateway: `${spec.gatewayRef.namespace ?? metadata.namespace}/${spec.gatewayRef.name}`,
-    report,
-  };
+  override intern(name: string): string {
+    return name;
+  }
 }

@@ -6,6 +6,7 @@ import { canonicalJson } from '#shared/canonical-json.ts';
 import { selects } from './label-selector.ts';
 import type { ReadPattern } from './model-names.ts';
 import { asSet, byAge } from './precedence.ts';
+import { upstreamsWithin } from './regions.ts';
 import type { Report } from './report.ts';
 import type { Subject } from './subjects.ts';
 
@@ -71,6 +72,7 @@ function compilePolicy({ resource, report }: Subject<'Policy'>, context: PolicyC
     report.warn('spec.match.keySelector has no labels: it selects every VirtualKey');
   }
   const upstreams = resolveUpstreams({ resource, report }, context);
+  const within = upstreamsWithin({ resource, report }, context.upstreams);
   return {
     key: objectKey(metadata),
     namespace: metadata.namespace,
@@ -82,6 +84,8 @@ function compilePolicy({ resource, report }: Subject<'Policy'>, context: PolicyC
       deny: storedPatterns(deny, 'spec.models.deny', read, report),
     },
     ...(upstreams === undefined ? {} : { upstreams }),
+    ...(within === undefined ? {} : { within }),
+    ...(spec.upstreams?.crossProvider === 'Forbid' ? { oneProvider: true as const } : {}),
     ...(spec.network === undefined ? {} : { network: asSet(spec.network.allow) }),
     ...(spec.scopes === undefined ? {} : { scopes: shortScopes(spec.scopes) }),
     ...(spec.denyMessage === undefined ? {} : { denyMessage: spec.denyMessage }),

@@ -2,7 +2,8 @@
 import { API_VERSION, kindInfo, type Kind, type Resource } from '#shared/api/kinds.ts';
 import { issue } from '#shared/api/parse.ts';
 import { canonicalJson } from '#shared/canonical-json.ts';
-import { keySubject, type CompileMemo, type KeySubject } from './memo.ts';
+import { keySubject } from './keys.ts';
+import type { CompileMemo, KeySubject } from './memo.ts';
 import { byText } from './precedence.ts';
 import { Report } from './report.ts';
 import type { RawObject } from './types.ts';
@@ -63,7 +64,7 @@ export function readSubjects(objects: readonly RawObject[], memo: CompileMemo): 
     }
     if (object.kind === 'VirtualKey') {
       const resource = read('VirtualKey', object, report, memo);
-      const subject = resource && keySubject(resource, report);
+      const subject = resource && keySubject(resource, report, memo);
       subjects.reports.push(subject ?? { report });
       if (subject === undefined) continue;
       memo.remember(object, subject);

@@ -7,6 +7,7 @@ import type { CredentialRef, UpstreamEntry } from '#shared/bundle/bundle.ts';
 import { modelKey, canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { parseDuration } from '#shared/duration.ts';
 import type { SecretText } from '#shared/secret-text.ts';
+import { regionOf } from './regions.ts';
 import { readSecret } from './secret-value.ts';
 import type { Subject } from './subjects.ts';
 import type { CompileInput, FieldIssue } from './types.ts';
@@ -75,6 +76,7 @@ export function compileUpstream(
   const auth = spec.anthropic?.auth;
   const authRef = auth?.apiKey ?? auth?.bearerToken;
   const member = auth?.apiKey === undefined ? 'bearerToken' : 'apiKey';
+  const region = regionOf(spec);
   const entry: UpstreamEntry = {
     key,
     name: metadata.name,
@@ -90,8 +92,10 @@ export function compileUpstream(
       name,
       credential: take(`spec.headers[${index}].valueFrom`, `headers/${name}`, valueFrom),
     })),
+    ...(region === undefined ? {} : { region }),
     priority: spec.priority,
     weight: spec.weight,
+    ...(spec.maxConcurrent === undefined ? {} : { maxConcurrent: spec.maxConcurrent }),
     models: spec.models.map(({ id, upstreamId, price }) => ({
       id: modelKey(id, catalog),
       upstreamId: upstreamId ?? canonicalModel(id, catalog)?.id ?? id,

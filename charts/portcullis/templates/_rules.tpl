@@ -9,10 +9,6 @@ escalate: what it grants to the pods of a Gateway (see operator/workloads) it ho
 - apiGroups: [portcullis.dev]
   resources: [gateways/status, upstreams/status, policies/status, virtualkeys/status]
   verbs: [get, patch]
-# Owner references that hold up the deletion of the owner ask for this.
-- apiGroups: [portcullis.dev]
-  resources: [gateways/finalizers, virtualkeys/finalizers]
-  verbs: [update]
 # Published configurations, keys for their owners, credentials of upstreams.
 - apiGroups: ['']
   resources: [secrets, configmaps]
