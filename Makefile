@@ -46,8 +46,8 @@ kubernetes: ## build the control plane and the chart tools that make test needs
 	$(call say,Kubernetes control plane: built once for each version; a cold machine takes 10 minutes)
 	@e2e/harness/kubernetes/build.sh control-plane tools
 
-bench: build nginx ## measure against nginx and a bare forwarder; prints a table, writes .results/bench.json
-	@$(NPM) exec --no -- node e2e/bench/main.ts
+bench: build nginx kubernetes ## measure against nginx and a bare forwarder, and the operator at growing numbers of keys; PHASES=operator for a part
+	@BENCH_PHASES=$(PHASES) $(NPM) exec --no -- node e2e/bench/main.ts
 
 soak: build ## an hour's worth of mixed load in a few minutes: memory, sockets, slots and timers must stay flat
 	@$(NPM) exec --no -- node e2e/soak/main.ts

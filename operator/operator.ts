@@ -151,6 +151,7 @@ export function createOperator(options: OperatorOptions): Operator {
       metrics,
       log,
       wallClock,
+      now,
       wakeAt: (at) => loop.wakeAt(toMonotonic(at)),
       settleAt: (at) => loop.wakeAt(at, 'settle'),
     });

@@ -1,7 +1,8 @@
 /**
  * `make bench`: Portcullis beside nginx and the bare forwarder, on one mock upstream, in interleaved rounds.
  * Prints tables with the targets beside and writes `.results/bench.json`. Figures, not a test: it fails only when one
- * could not be taken. `BENCH_QUICK=1` is a short look; `BENCH_PEERS=nginx,bare` restricts the peers.
+ * could not be taken. `BENCH_QUICK=1` is a short look; `BENCH_PEERS=nginx,bare` restricts the peers, `BENCH_PHASES=operator` what is measured
+ * (`make bench PHASES=operator`).
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -13,10 +14,11 @@ import { firstByte } from './phases/first-byte.ts';
 import { manyKeys } from './phases/keys.ts';
 import type { KeysFigure } from './phases/keys.ts';
 import { memory } from './phases/memory.ts';
+import { operatorScale } from './phases/operator.ts';
 import { throughput } from './phases/throughput.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import { peers } from './peers/peers.ts';
-import { fullPlan, quickPlan } from './plan.ts';
+import { fullPlan, isPhase, PHASES, quickPlan } from './plan.ts';
 import { judge, render } from './report.ts';
 import type { Figures } from './report.ts';
 import type { UpstreamMode } from './upstream-process.ts';
@@ -31,6 +33,10 @@ process.once('exit', () => rmSync(workFolder, { recursive: true, force: true }))
 // Interrupted, leave through `exit`, where the servers are stopped.
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
+const phases = (process.env['BENCH_PHASES'] || PHASES.join(',')).split(',').map((name) => {
+  if (!isPhase(name)) throw new Error(`there is no phase ${name}: ${PHASES.join(', ')}`);
+  return name;
+});
 const wanted = process.env['BENCH_PEERS']?.split(',');
 const skipped: string[] = [];
 const present = peers.filter((peer) => {
@@ -96,17 +102,19 @@ async function sharedPhases(): Promise<Pick<Figures, 'throughput' | 'firstByte'>
   };
 }
 
-const shared = await sharedPhases();
-const perStream = (await attempt('memory', () => memory(bench))) ?? [];
+const shared = phases.includes('traffic') ? await sharedPhases() : { throughput: [], firstByte: [] };
+const perStream = phases.includes('memory') ? ((await attempt('memory', () => memory(bench))) ?? []) : [];
 let many: KeysFigure | undefined;
 let reload: KeysFigure | undefined;
-if (present.some((peer) => peer.name === 'portcullis')) {
+if (phases.includes('keys') && present.some((peer) => peer.name === 'portcullis')) {
   const { keys } = bench.plan;
   reload = await attempt('reload', () => manyKeys(bench, 200, 1, bench.plan.reload.switches));
   many = await attempt('many keys', () => manyKeys(bench, keys.count, keys.starts, keys.switches));
 }
 
-const figures: Figures = { ...shared, memory: perStream, manyKeys: many, reload };
+const operator = phases.includes('operator') ? ((await attempt('operator', () => operatorScale(bench))) ?? []) : [];
+
+const figures: Figures = { ...shared, memory: perStream, manyKeys: many, reload, operator };
 for (const row of [...figures.throughput, ...figures.firstByte]) {
   if (row.errors > 0) failures.push(`${row.peer}: ${row.errors} requests failed`);
 }

@@ -1,7 +1,9 @@
 /** The table people read: every figure, and beside those that have a target whether it is met. */
 import type { FirstByteFigure } from './phases/first-byte.ts';
 import type { KeysFigure } from './phases/keys.ts';
+import { operatorTables } from './operator/tables.ts';
 import type { MemoryFigure } from './phases/memory.ts';
+import type { OperatorFigure } from './phases/operator.ts';
 import type { ThroughputFigure } from './phases/throughput.ts';
 
 export interface Figures {
@@ -10,6 +12,8 @@ export interface Figures {
   readonly memory: readonly MemoryFigure[];
   readonly manyKeys: KeysFigure | undefined;
   readonly reload: KeysFigure | undefined;
+  /** Ascending by number of keys. */
+  readonly operator: readonly OperatorFigure[];
 }
 
 /** One target, judged. `actual` is undefined when the figure could not be taken. */
@@ -38,6 +42,8 @@ export function judge(figures: Figures): Judgement[] {
   const stream = figures.memory.find((figure) => figure.peer === subject && figure.body === 'small');
   const bytes = stream?.bytesPerStream;
   const keys = figures.manyKeys;
+  const enforced = figures.operator.find((figure) => figure.keys === 10_000)?.enforced.p99;
+  const most = figures.operator.find((figure) => figure.keys === 100_000)?.cpuMsPerChange;
   return [
     judged('CPU per request, 300 B, times bare', 2.5, ratio('small'), '×'),
     judged('CPU per request, 87 KB turn, times bare', 1.5, ratio('turn'), '×'),
@@ -46,6 +52,13 @@ export function judge(figures: Figures): Judgement[] {
     judged('added first byte, 500 streams, p99', 10, crowd?.addedP99, 'ms'),
     judged('resident with 100,000 keys', 450, keys === undefined ? undefined : keys.residentBytes / MB, 'MB'),
     judged('start to first answer with 100,000 keys', 3, keys === undefined ? undefined : keys.readyMs / 1000, 's'),
+    judged(
+      'apply to enforced on every pod, 10,000 keys, p99',
+      2,
+      enforced === undefined ? undefined : enforced / 1000,
+      's',
+    ),
+    judged('operator, CPU of one change at 100,000 keys', 1, most === undefined ? undefined : most / 1000, 's'),
   ];
 }
 
@@ -117,6 +130,7 @@ export function render(figures: Figures): string {
           fixed(row.loggedLoadMs, 0),
         ]),
     ),
+    ...operatorTables(figures.operator).map(({ title, head, rows }) => table(title, head, rows)),
     table(
       'Targets',
       ['target', 'limit', 'actual', ''],

@@ -40,6 +40,8 @@ export interface JourneyScene extends Scene {
   pods(): Promise<PodFacts[]>;
   /** Runs a change and waits until every pod there was has been replaced and is gone. @returns milliseconds */
   replaced(change: () => Promise<unknown>): Promise<number>;
+  /** Audit records of authenticated calls that the pods of now have written. */
+  records(): Promise<Readonly<Record<string, unknown>>[]>;
   json<T>(...args: string[]): Promise<T>;
   until(what: string, done: () => Promise<boolean>, withinMs?: number): Promise<void>;
 }
@@ -47,7 +49,7 @@ export interface JourneyScene extends Scene {
 export async function openJourney(): Promise<JourneyScene> {
   const cluster = await sharedCluster();
   const scene = await openScene(cluster);
-  const { kubectl } = scene;
+  const kubectl = (...args: string[]): Promise<string> => scene.kubectl(...args);
   scene.mock.behave((call) => {
     const body = call.json();
     if (Array.isArray(body?.['tools']) && body['tools'].length > 0) {
@@ -91,11 +93,29 @@ export async function openJourney(): Promise<JourneyScene> {
       const install = ['upgrade', '--install'];
       await runHelm(...install, 'portcullis-crds', `${charts}/portcullis-crds`, '-n', HOME, '--server-side=true');
       const image = ['--set', `image.repository=${REPOSITORY}`];
-      await runHelm(...install, 'portcullis', `${charts}/portcullis`, '-n', HOME, ...image, '--wait', '--timeout', '2m');
+      await runHelm(
+        ...install,
+        'portcullis',
+        `${charts}/portcullis`,
+        '-n',
+        HOME,
+        ...image,
+        '--wait',
+        '--timeout',
+        '2m',
+      );
+    },
+    async records() {
+      const all = ['--container', 'gateway', '--tail', '-1'];
+      const lines = await kubectl('-n', PLATFORM, 'logs', '--selector', 'portcullis.dev/gateway=claude', ...all);
+      return lines
+        .split('\n')
+        .filter((line) => line.includes('"key":'))
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
     },
     async underLoad(work) {
       const load = startLoad(await target());
-      await work(load.use).catch(async (error: unknown) => {
+      await work((key) => load.use(key)).catch(async (error: unknown) => {
         await load.stop();
         throw error;
       });

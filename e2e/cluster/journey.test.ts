@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installClaudeCode } from '../harness/claude-cli.ts';
 import { claudePod, writeClaudeImage } from '../harness/kubernetes/claude-image.ts';
 import { NEXT_VERSION, type Release } from '../harness/kubernetes/release.ts';
+import { callOnce } from '../harness/kubernetes/service-load.ts';
 import { sharedCluster } from '../harness/kubernetes/shared-cluster.ts';
 import {
   HOME,
@@ -56,10 +57,11 @@ test('[OPS-01] [SEC-22] from charts and samples to ready, in namespaces that adm
 test('[CLI-01] a pod with nothing but the lines of its key runs Claude Code, tools included', async () => {
   await openEdge(scene, cluster.machine);
   const archive = join(scene.folder, 'claude.tar');
-  await writeClaudeImage({ authority: scene.authority, files: { 'word.txt': SECRET_WORD } }, archive);
+  const executable = await installClaudeCode();
+  await writeClaudeImage({ executable, authority: scene.authority, files: { 'word.txt': SECRET_WORD } }, archive);
   await cluster.loadImage(archive);
   const args = ['-p', 'Which word is in word.txt?', '--output-format', 'json', '--allowedTools', 'Bash(cat:*)'];
-  await scene.apply(TEAM, [claudePod('claude-code', KEY_SECRET, await installClaudeCode(), args)]);
+  await scene.apply(TEAM, [claudePod('claude-code', KEY_SECRET, executable, args)]);
   await scene.until('Claude Code ends', async () =>
     /Succeeded|Failed/.test(await inTeam('get', 'pod', 'claude-code', '-o', 'jsonpath={.status.phase}')),
   );
@@ -73,9 +75,7 @@ test('[OPS-11] [OPS-31] pods are replaced one by one under load: no call fails a
   const connections = scene.provider.accepted();
   const streaming = scene.call({ stream: true });
   const report = await scene.underLoad(async () => {
-    const took = await scene.replaced(() =>
-      edit('pgw', 'claude', { listen: { timeouts: { keepAlive: '70s' } } }),
-    );
+    const took = await scene.replaced(() => edit('pgw', 'claude', { listen: { timeouts: { keepAlive: '70s' } } }));
     said(`pods replaced in ${seconds(took)}`);
     const { status, text } = await streaming;
     expect(status).toBe(200);
@@ -101,4 +101,116 @@ test('[OPS-11] a pod is deleted under load, and another is added and taken away:
     }
   });
   expect(report.failures).toEqual([]);
+});
+
+test('[OPS-11] an autoscaler and a disruption budget stand for as long as they are asked for', async () => {
+  const names = (): Promise<string> => inPlatform('get', 'hpa,pdb', '-o', 'name');
+  const budget = 'poddisruptionbudget.policy/claude\n';
+  expect(await names()).toBe(budget);
+  await edit('pgw', 'claude', { deployment: { replicas: null, autoscaling: { minReplicas: 2, maxReplicas: 4 } } });
+  const both = `horizontalpodautoscaler.autoscaling/claude\n${budget}`;
+  await scene.until('an autoscaler', async () => (await names()) === both);
+  expect(await scene.pods()).toHaveLength(2);
+  await edit('pgw', 'claude', { deployment: { replicas: 2, autoscaling: null } });
+  await scene.until('no autoscaler', async () => (await names()) === budget);
+});
+
+interface Judged {
+  readonly metadata: { readonly generation: number };
+  readonly status: { readonly conditions: readonly { readonly observedGeneration: number }[] };
+}
+
+test('[OPS-22] the operator is deleted: calls are answered, pods come back, edits wait until it is there again', async () => {
+  const report = await scene.underLoad(async () => {
+    await inHome('delete', 'deployment', 'portcullis', '--cascade=foreground');
+    await edit('ppol', 'everyone', { models: { deny: ['claude-opus-*'] } });
+    const [victim] = await scene.pods();
+    await inPlatform('delete', 'pod', victim!.metadata.name, '--wait=false');
+    await inPlatform('rollout', 'status', 'deployment/claude', '--timeout=60s');
+    expect(await scene.call({ model: MODEL })).toMatchObject({ status: 200 });
+    const { metadata, status } = await scene.json<Judged>('-n', PLATFORM, 'get', 'ppol', 'everyone');
+    for (const { observedGeneration } of status.conditions) expect(observedGeneration).toBe(metadata.generation - 1);
+
+    await scene.helmUpgrade(release);
+    await inPlatform(...READY, 'ppol/everyone');
+    expect(await scene.call({ model: MODEL })).toMatchObject({ status: 400 });
+    await edit('ppol', 'everyone', { models: { deny: null } });
+    await inPlatform(...READY, 'ppol/everyone');
+  });
+  expect(report.failures).toEqual([]);
+});
+
+test('[KEY-04] [KEY-05] [KEY-06] a key is rotated under load: both values are good, and are the same key', async () => {
+  const before = await scene.target();
+  const report = await scene.underLoad(async (use) => {
+    await inTeam('annotate', 'pvk/ci', 'portcullis.dev/rotate=1');
+    await scene.until('a new value', async () => (await scene.target()).key !== before.key);
+    const after = await scene.target();
+    use(after.key);
+    for (const { url, key } of [after, before]) {
+      const headers = { authorization: `Bearer ${key}` };
+      expect(await fetch(`${url}/v1/health`, { headers })).toMatchObject({ status: 200 });
+      expect(await callOnce({ url, key })).toMatchObject({ status: 200 });
+    }
+    await inTeam(...READY, 'pvk/ci');
+  });
+  expect(report.failures).toEqual([]);
+  const records = await scene.records();
+  expect(new Set(records.map(({ key }) => key))).toEqual(new Set(['team/ci']));
+  expect(new Set(records.map(({ secret }) => secret))).toEqual(new Set([undefined, 'previous']));
+  expect(await callOnce({ ...before, key: `${before.key}x` })).toMatchObject({ status: 401 });
+});
+
+const images = async (): Promise<string[]> => [
+  ...new Set((await scene.pods()).map(({ spec }) => spec.containers[0].image)),
+];
+
+test('[OPS-12] upgrade and rollback under load: no call fails, and the two programs may be a minor version apart', async () => {
+  const next = await scene.release(NEXT_VERSION);
+  const [old, young] = [release, next].map(({ repository, version }) => `${repository}:${version}`) as [string, string];
+  const report = await scene.underLoad(async () => {
+    await edit('pgw', 'claude', { deployment: { image: old } });
+    await scene.helmUpgrade(next);
+    await edit('ppol', 'everyone', { models: { deny: ['claude-opus-*'] } });
+    await inPlatform(...READY, 'pgw,pup,ppol', '--all');
+    expect(await images()).toEqual([old]);
+    expect(await scene.call({ model: MODEL })).toMatchObject({ status: 400 });
+
+    const took = await scene.replaced(() => edit('pgw', 'claude', { deployment: { image: null } }));
+    expect(await images()).toEqual([young]);
+    const back = await scene.replaced(() => scene.helm('rollback', 'portcullis', '-n', HOME, '--wait'));
+    expect(await images()).toEqual([old]);
+    await inPlatform(...READY, 'pgw,pup,ppol', '--all');
+    said(`pods replaced in ${seconds(took)} by the next version, in ${seconds(back)} by the one before`);
+  });
+  expect(report.failures).toEqual([]);
+});
+
+test('[OPS-23] kubectl shows state, address, port and provider, and events tell of no trouble on the way', async () => {
+  const table = (await inPlatform('get', 'pgw,pup', '-o', 'wide')).replace(/ +/g, ' ');
+  expect(table).toContain('/claude https://claude.edge.svc True True True 2 1 1 1 8080 claude.ai.svc:8080 ');
+  expect(table).toContain(`/anthropic claude Anthropic 10 True True True 1 ${scene.providerUrl} `);
+  const events = (await inPlatform('events', '--for', 'pgw/claude')).replace(/ +/g, ' ');
+  expect(events).toContain('Normal Programmed Gateway/claude Loaded by all 2 ready replicas.');
+  expect(events).not.toContain('Warning');
+});
+
+const KINDS = 'deploy,rs,pod,svc,endpointslice,sa,role,rolebinding,secret,configmap,pdb,hpa,netpol,lease';
+
+test('[OPS-01] [OPS-22] helm uninstall takes the operator and nothing else; a Gateway takes with it what was made for it', async () => {
+  const report = await scene.underLoad(async () => {
+    await scene.helm('uninstall', 'portcullis', '-n', HOME, '--wait');
+    await inHome('wait', '--for=delete', 'pod', '--all', '--timeout=60s');
+    await scene.helm('uninstall', 'portcullis-crds', '-n', HOME, '--wait');
+  });
+  expect(report.failures).toEqual([]);
+  const made = (): Promise<string> => inPlatform('get', KINDS, '-l', 'portcullis.dev/gateway=claude', '-o', 'name');
+  expect((await made()).split('\n').length).toBeGreaterThan(12);
+
+  await inPlatform('delete', 'pgw', 'claude', '--timeout=10s');
+  await scene.until('nothing is left of it', async () => (await made()) === '');
+  expect(await inPlatform('get', 'pup,ppol', '-o', 'name')).toMatch(/upstream.*anthropic\npolicy.*everyone\n/);
+  expect(await inTeam('get', 'pvk/ci', `secret/${KEY_SECRET}`, '-o', 'name')).toMatch(/virtualkey.*ci\nsecret/);
+  await inTeam('delete', 'pvk', 'ci', '--timeout=10s');
+  await inTeam('wait', '--for=delete', `secret/${KEY_SECRET}`, '--timeout=30s');
 });

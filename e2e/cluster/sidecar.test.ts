@@ -28,20 +28,21 @@ afterAll(async () => {
   await scene?.close();
 });
 
-/** The step of the pipeline: one call, and the moment its answer was complete. */
+/** The step of the pipeline: waits for the sidecar as a script would, calls, and says when the answer was complete. */
 const STEP = `
-  fetch(process.env.ANTHROPIC_BASE_URL + '/v1/messages', {
-    method: 'POST',
-    headers: { authorization: 'Bearer ' + process.env.ANTHROPIC_AUTH_TOKEN, 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'claude-haiku-5-5', max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }] }),
-  }).then(async (answer) => {
+  const { ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: key } = process.env;
+  const isReady = () => fetch(url + '/readyz').then((answer) => answer.ok, () => false);
+  (async () => {
+    while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 50));
+    const answer = await fetch(url + '/v1/messages', {
+      method: 'POST',
+      headers: { authorization: 'Bearer ' + key, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'claude-haiku-5-5', max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }] }),
+    });
     const text = await answer.text();
     console.log(JSON.stringify({ status: answer.status, text, at: Date.now() }));
-  });
+  })();
 `;
-/** The sidecar listens on loopback, where the node's probes do not reach it. */
-const PROBE =
-  "fetch('http://localhost:8080/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))";
 
 function job(): object[] {
   const [gateway, ...others] = basicResources(scene.providerUrl).objects;
@@ -75,7 +76,6 @@ function job(): object[] {
     restartPolicy: 'Always',
     args: ['run', '/etc/portcullis'],
     env: [fromSecret('ANTHROPIC_API_KEY'), fromSecret('ANTHROPIC_AUTH_TOKEN')],
-    startupProbe: { exec: { command: ['node', '-e', PROBE] }, periodSeconds: 1, failureThreshold: 30 },
     volumeMounts: [
       { name: 'config', mountPath: '/etc/portcullis' },
       { name: 'tmp', mountPath: '/tmp' },

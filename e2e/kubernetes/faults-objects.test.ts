@@ -153,24 +153,31 @@ describe('reports', () => {
     );
     const plural = `/apis/portcullis.dev/v1alpha1/namespaces/${scene.namespace}/${type.plural}/${name}/status`;
     await scene.plane.raw.send('PUT', plural, { ...before, status: { ...before.status, conditions } });
-    await scene.settle(15_000);
+    await scene.settle({ withinMs: 15_000 });
     const after = await get<typeof before>(type, name);
     expect(after.status?.conditions.find(({ type: each }) => each === 'Programmed')).toMatchObject({ status: 'True' });
   });
 });
 
-test('[OPS-22] a pod that is killed takes its own calls with it and no other, and the next one serves what is in force', async () => {
+test('a pod that is killed takes its own calls with it and no other, and the next one serves what is in force', async () => {
   const [pod] = podsOf(scene);
   scene.flood.take();
   process.kill(pod!.pid()!, 'SIGKILL');
   await expect.poll(() => scene.kubelet.pods().find(({ name }) => name === pod!.name)?.restarts, POLL).toBe(1);
+  await expect.poll(() => podsOf(scene).length, POLL).toBe(2);
   await scene.settle();
+  const again = podsOf(scene).find(({ name }) => name === pod!.name);
+  for (const [name, status] of Object.entries({ 'steady-0': 200, disabled: 403, revoked: 401 })) {
+    expect((await call(again!, { value: valueOf(name), model: MODEL })).status).toBe(status);
+  }
   expect(
-    seen((failure) => failure.pod === pod!.name && /ECONNRESET|ECONNREFUSED|socket hang up|aborted/.test(failure.what)),
+    await seen(
+      (failure) => failure.pod === pod!.name && /ECONNRESET|ECONNREFUSED|socket hang up|aborted/.test(failure.what),
+    ),
   ).toEqual([]);
 });
 
-test('a Gateway that is deleted takes all it owns along, and one of the same name starts with new keys', async () => {
+test('a Gateway that is deleted takes all it owns along, and one of the same name serves every key again, generated ones included', async () => {
   const old = (await scene.secret('made-key', 'token')) ?? '';
   await expect
     .poll(
@@ -185,11 +192,13 @@ test('a Gateway that is deleted takes all it owns along, and one of the same nam
     metadata: { namespace: metadata.namespace, name: GATEWAY },
     spec,
   } as KubeObject);
-  await scene.settle(60_000);
+  await scene.settle({ withinMs: 60_000, figures: true });
   const status = async (value: string) =>
     Promise.all(podsOf(scene).map(async (pod) => (await call(pod, { value, model: MODEL })).status));
   expect(await status(valueOf('steady-0'))).toEqual([200, 200, 200]);
   expect(await status(valueOf('revoked'))).toEqual([401, 401, 401]);
+  const generated = async () => (await scene.secret('made-key', 'token')) ?? '';
+  await expect.poll(async () => status(await generated()), POLL).toEqual([200, 200, 200]);
   await expect.poll(() => ourObjects(scene.plane), { timeout: 60_000, interval: 300 }).toEqual(scene.made);
   const owners = JSON.parse(
     await scene.kubectl(

@@ -1,7 +1,7 @@
 // A VirtualKey as planning sees it: its manifest parsed, its status members read, its dates in milliseconds.
 import { createHash } from 'node:crypto';
 import { objectKey } from '#shared/api/kinds.ts';
-import { parseSpec } from '#shared/api/parse.ts';
+import { parseSpecOnce } from '#shared/api/parse-once.ts';
 import type { VirtualKeySpec } from '#shared/api/virtual-key.ts';
 import {
   storedCredential,
@@ -48,7 +48,7 @@ export interface KeyView {
 export function keyView(object: VirtualKeyObject): KeyView | undefined {
   const { metadata } = object;
   if (metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return undefined;
-  const parsed = parseSpec('VirtualKey', object.spec);
+  const parsed = parseSpecOnce('VirtualKey', object.spec);
   if (!parsed.ok) return undefined;
   const spec = parsed.value;
   const { gatewayRef, credential } = spec;

@@ -16,11 +16,12 @@ import { egressPorts, renderWorkloads, serviceAddress, type WorkloadOptions } fr
 import type { CustomObject, World } from '../world/world.ts';
 import { availability } from './availability.ts';
 import type { Compiled } from './compiled.ts';
+import type { Extent } from './loop.ts';
 
 export interface Serving {
   readonly state: GatewayState;
-  /** Something failed that may go better next time. */
-  readonly retry: boolean;
+  /** What to do again when something failed that may go better next time. Workloads need no new compile. */
+  readonly retry: Extent | undefined;
 }
 
 export interface GatewayServingOptions {
@@ -72,8 +73,8 @@ export class GatewayServing {
     const { tracker, minter } = this.#options;
     const known = this.#of(gateway);
     known.uid = object.metadata.uid ?? '';
-    let retry = false;
-    if (full) retry = await this.#publish(object, gateway, compiled, known);
+    let retry: Extent | undefined;
+    if (full && (await this.#publish(object, gateway, compiled, known))) retry = 'all';
     minter.reached(gateway, tracker.reached(gateway));
     const parsed = parseSpec('Gateway', object.spec);
     const resource: Resource<'Gateway'> | undefined = parsed.ok
@@ -82,7 +83,7 @@ export class GatewayServing {
     const faults: Fault[] = known.fault === undefined ? [] : [known.fault];
     if (resource !== undefined && compiled.gateways.has(gateway)) {
       const bad = await this.#deploy(resource, known);
-      retry ||= bad.some((each) => each.retry);
+      if (bad.some((each) => each.retry)) retry ??= 'settle';
       faults.push(...bad);
     }
     const deployment = this.#options.world.deployments.get(gateway);

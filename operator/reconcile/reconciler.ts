@@ -2,11 +2,14 @@
 // here knows what changed, every step compares with what is there and writes the difference. Only the leader runs it.
 import type { Logger } from 'pino';
 import { objectKey } from '#shared/api/kinds.ts';
+import { builtinCatalog } from '#shared/catalog/catalog.ts';
 import { compile } from '#shared/compile/compile.ts';
+import { CompileMemo } from '#shared/compile/memo.ts';
+import type { CompileOutput } from '#shared/compile/types.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import { KeyGateways } from '../keys/gateways.ts';
 import type { KeyMinter } from '../keys/mint.ts';
-import { planKeys } from '../keys/plan.ts';
+import { planKeys, type KeyPlan } from '../keys/plan.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
@@ -15,6 +18,7 @@ import type { SecretValues } from '../world/secret-values.ts';
 import type { CustomObject, World } from '../world/world.ts';
 import { Compiled } from './compiled.ts';
 import type { GatewayServing, Serving } from './gateway-serving.ts';
+import { Judgements } from './judgements.ts';
 import type { Extent } from './loop.ts';
 import { previousUse } from './previous-use.ts';
 import type { StatusReport } from './status-report.ts';
@@ -31,6 +35,8 @@ export interface ReconcilerOptions {
   readonly log: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly wallClock: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
   /** Asks for a full pass at a time of the wall clock. */
   readonly wakeAt: (at: number | undefined) => void;
   /** Asks for a settling pass at a time of the monotonic clock. */
@@ -39,9 +45,13 @@ export interface ReconcilerOptions {
 
 /** How soon to ask again for what could not be read or written, in milliseconds. */
 const RETRY_MS = 2_000;
+/** Keys that a first pass takes in before others get their turn: some 100 ms. */
+const SLICE = 5_000;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  readonly #memo = new CompileMemo();
+  readonly #judgements = new Judgements();
   #compiled: Compiled | undefined;
   #served: ReadonlyMap<string, Serving> = new Map();
   #known = new Set<string>();
@@ -88,28 +98,40 @@ export class Reconciler {
     const gateways = objects.filter(({ kind }) => kind === 'Gateway');
     this.#forget(new Set(gateways.map(({ metadata }) => objectKey(metadata))));
     const { peppers, tombstones } = await metrics.phase('pepper', () => this.#secretsOf(gateways));
-    const names = new Set(objects.flatMap(secretRefs));
+    const names = new Set<string>();
+    for (const object of objects) for (const name of secretRefs(object)) names.add(name);
     const { complete, secrets } = await metrics.phase('secrets', () =>
       secretValues.read(names, (name) => world.secrets.get(name)?.metadata.resourceVersion),
     );
     if (!complete) wakeAt(wallClock() + RETRY_MS);
     const namespaces = world.namespaceLabels();
-    const plan = await metrics.phase('keys', () =>
+    const gatewaysOfKeys = new KeyGateways(gateways, namespaces, peppers);
+    const uses = previousUse(world.leases.values());
+    const planOf = (virtualKeys: Iterable<CustomObject>): KeyPlan =>
       planKeys({
-        virtualKeys: world.kinds.VirtualKey.values(),
+        virtualKeys,
         secrets: world.secrets,
-        gateways: new KeyGateways(gateways, namespaces, peppers),
-        previousUse: previousUse(world.leases.values()),
+        gateways: gatewaysOfKeys,
+        previousUse: uses,
         memory: minter.memory,
         now: wallClock(),
-      }),
-    );
+      });
+    const compileWith = (some: readonly CustomObject[], credentials: KeyPlan['credentials']): CompileOutput =>
+      compile(
+        { objects: some, secrets, namespaces, peppers, tombstones, credentials },
+        builtinCatalog.models,
+        this.#memo,
+      );
+    if (this.#compiled === undefined) {
+      await metrics.phase('first', () =>
+        inSlices(objects, (keys, others) => compileWith([...others, ...keys], planOf(keys).credentials)),
+      );
+    }
+    const plan = await metrics.phase('keys', () => planOf(world.kinds.VirtualKey.values()));
     minter.offer(plan);
     wakeAt(plan.wakeAt);
-    const output = await metrics.phase('compile', () =>
-      compile({ objects, secrets, namespaces, peppers, tombstones, credentials: plan.credentials }),
-    );
-    return new Compiled(objects, output, plan);
+    const output = await metrics.phase('compile', () => compileWith(objects, plan.credentials));
+    return new Compiled(output, plan, this.#judgements);
   }
 
   /** Peppers and tombstones of every Gateway. One whose namespace refuses them is left out, and says so in its status. */
@@ -140,12 +162,13 @@ export class Reconciler {
 
   /** Publishes and deploys, Gateways side by side: what fails for one is tried again and keeps none of the others waiting. */
   async #serve(compiled: Compiled, full: boolean): Promise<ReadonlyMap<string, Serving>> {
-    const { serving, metrics, wakeAt, wallClock } = this.#options;
+    const { serving, metrics, wakeAt, settleAt, wallClock, now } = this.#options;
     const served = await metrics.phase('serve', () =>
       Promise.all(
-        compiled.ofKind('Gateway').map(async ({ object, gateway }) => {
+        compiled.judgedGateways.map(async ({ object, gateway }) => {
           const result = await serving.serve(object, gateway, compiled, full);
-          if (result.retry) wakeAt(wallClock() + RETRY_MS);
+          if (result.retry === 'all') wakeAt(wallClock() + RETRY_MS);
+          if (result.retry === 'settle') settleAt(now() + RETRY_MS);
           return [gateway, result] as const;
         }),
       ),
@@ -156,5 +179,21 @@ export class Reconciler {
   #forget(present: ReadonlySet<string>): void {
     for (const key of this.#known) if (!present.has(key)) this.#options.serving.forget(key);
     this.#known = new Set(present);
+  }
+}
+
+/**
+ * Takes a hundred thousand keys in a few at a time, with what all of them rest on: planning and compiling remember single keys, so that the pass that
+ * follows finds them known. At once it would hold the event loop for seconds, and the leader's Lease must be renewed meanwhile.
+ */
+async function inSlices(
+  objects: readonly CustomObject[],
+  take: (keys: readonly CustomObject[], others: readonly CustomObject[]) => void,
+): Promise<void> {
+  const keys = objects.filter(({ kind }) => kind === 'VirtualKey');
+  const others = objects.filter(({ kind }) => kind !== 'VirtualKey');
+  for (let at = 0; at < keys.length; at += SLICE) {
+    take(keys.slice(at, at + SLICE), others);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }

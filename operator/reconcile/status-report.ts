@@ -1,5 +1,5 @@
 // Statuses of everything that was compiled, or of what pods and workloads can have moved since, handed to the writer.
-import { objectKey, type Kind } from '#shared/api/kinds.ts';
+import type { Kind } from '#shared/api/kinds.ts';
 import { RESOURCE } from '#shared/kube/object.ts';
 import { desiredStatus } from '../status/desired.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
@@ -42,7 +42,7 @@ export class StatusReport {
 
   /** What a pod or a Deployment can move: Gateways, and objects that some pod has not loaded yet. */
   *#movable(compiled: Compiled): Generator<Judged> {
-    for (const judged of compiled.ofKind('Gateway')) {
+    for (const judged of compiled.judgedGateways) {
       yield judged;
       for (const uid of this.#tracker.waiting(judged.gateway)) {
         const waiting = compiled.byUid(uid);
@@ -52,14 +52,9 @@ export class StatusReport {
   }
 
   /** @returns when this status changes by itself, in milliseconds since 1970 */
-  offerOne(
-    { object, status, gateway }: Judged,
-    compiled: Compiled,
-    served: ReadonlyMap<string, Serving>,
-    world: World,
-  ): number | undefined {
+  offerOne(judged: Judged, compiled: Compiled, served: ReadonlyMap<string, Serving>, world: World): number | undefined {
+    const { object, status, gateway, key } = judged;
     const kind = object.kind as Kind;
-    const key = objectKey(object.metadata);
     const current = world.kinds[kind].get(key);
     // Gone or new since the compile: the next pass knows better.
     if (current === undefined || current.metadata.uid !== object.metadata.uid) return undefined;
@@ -72,15 +67,29 @@ export class StatusReport {
           current: conditionOf(statusOf(current), 'Programmed'),
         })
       : undefined;
+    const lifecycle = kind === 'VirtualKey' ? compiled.plan.lifecycles.get(key) : undefined;
+    const now = this.#wallClock();
+    const before = judged.offered;
+    // A Gateway has its workloads and pods told as well, which move without any of this.
+    if (
+      kind !== 'Gateway' &&
+      before?.current === current &&
+      before.programmed === programmed &&
+      before.lifecycle === lifecycle &&
+      (before.wakeAt === undefined || now < before.wakeAt)
+    ) {
+      return before.wakeAt;
+    }
     const { status: desired, wakeAt } = desiredStatus({
       object: current,
       compiled: status,
       programmed,
-      lifecycle: kind === 'VirtualKey' ? compiled.plan.lifecycles.get(key) : undefined,
+      lifecycle,
       gateway: kind === 'Gateway' ? served.get(gateway)?.state : undefined,
-      now: this.#wallClock(),
+      now,
     });
     this.#writer.offer(RESOURCE[kind], current, desired);
+    judged.offered = { current, programmed, lifecycle, wakeAt };
     return wakeAt;
   }
 }

@@ -29,6 +29,8 @@ interface Inclusion {
   readonly generation: number;
   /** First publication that holds it. */
   readonly sequence: number;
+  /** The call of {@link ProgrammedTracker.published} that last named it. */
+  named: number;
   /** Set once every ready pod had it. */
   reached?: Verdict;
 }
@@ -38,8 +40,10 @@ interface Tracked {
   uid?: string;
   createdAt?: number;
   sequence?: number;
-  objects: Map<string, Inclusion>;
-  waiting: Set<string>;
+  readonly objects: Map<string, Inclusion>;
+  readonly waiting: Set<string>;
+  /** Of {@link ProgrammedTracker.published}. */
+  calls: number;
   /** Verdicts by sequence, good until a pod says something else or `expiresAt`. */
   readonly judged: Map<string, Verdict>;
   view?: { readonly ready: readonly Replica[]; readonly expiresAt: number } | undefined;
@@ -120,22 +124,34 @@ export class ProgrammedTracker {
     // A Gateway made anew counts from the start again, and so does one whose index was lost.
     const anew = tracked.uid !== undefined && tracked.uid !== gateway.uid;
     const restarted = anew || (tracked.sequence !== undefined && sequence < tracked.sequence);
-    const known = tracked.objects;
-    const next = new Map<string, Inclusion>();
-    const waiting = new Set<string>();
+    if (anew) {
+      tracked.objects.clear();
+      tracked.waiting.clear();
+    }
+    const { objects: known, waiting } = tracked;
+    const named = ++tracked.calls;
+    let count = 0;
     for (const { uid, generation } of objects) {
-      const before = anew ? undefined : known.get(uid);
-      const same = before?.generation === generation ? before : undefined;
-      const inclusion =
-        same !== undefined && (!restarted || same.reached !== undefined) ? same : { generation, sequence };
-      next.set(uid, inclusion);
-      if (inclusion.reached === undefined) waiting.add(uid);
+      count++;
+      const before = known.get(uid);
+      if (before?.generation === generation && (!restarted || before.reached !== undefined)) {
+        before.named = named;
+        continue;
+      }
+      known.set(uid, { generation, sequence, named });
+      waiting.add(uid);
+    }
+    // Hardly ever: something has left the publication.
+    if (known.size > count) {
+      for (const [uid, inclusion] of known) {
+        if (inclusion.named === named) continue;
+        known.delete(uid);
+        waiting.delete(uid);
+      }
     }
     tracked.uid = gateway.uid;
     tracked.createdAt = gateway.creationTimestamp === undefined ? 0 : Date.parse(gateway.creationTimestamp);
     tracked.sequence = sequence;
-    tracked.objects = next;
-    tracked.waiting = waiting;
   }
 
   /**
@@ -241,6 +257,7 @@ const fresh = (replicas: Replicas): Tracked => ({
   replicas,
   objects: new Map(),
   waiting: new Set(),
+  calls: 0,
   judged: new Map(),
 });
 

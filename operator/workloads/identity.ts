@@ -39,6 +39,10 @@ export function ownedMeta(gateway: GatewayIdentity, name = gateway.name): KubeMe
   };
 }
 
+/**
+ * No blockOwnerDeletion: nothing has to go before the Gateway does, to set it takes a further permission in hardened clusters, and these refuse
+ * it altogether for the first seconds after the definition of the kind is made.
+ */
 function ownerReference({ name, uid }: GatewayIdentity): OwnerReference {
-  return { apiVersion: API_VERSION, kind: 'Gateway', name, uid, controller: true, blockOwnerDeletion: true };
+  return { apiVersion: API_VERSION, kind: 'Gateway', name, uid, controller: true };
 }

@@ -47,7 +47,6 @@ describe('every object', () => {
             name: 'claude',
             uid: 'uid-1',
             controller: true,
-            blockOwnerDeletion: true,
           },
         ],
       });

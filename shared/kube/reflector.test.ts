@@ -185,11 +185,11 @@ test('a page that fails: nothing of the list is used, the old cache stays', asyn
   expect(held()).toEqual(['c3']);
 });
 
-test('pauses double up to 30 s with jitter, and start small again after two good minutes', async () => {
+test('pauses double with jitter but stay short enough for the promise of 5 s after an outage, and start small again after two good minutes', async () => {
   follow(server([RESET], [['hold']]), { random: () => 0.5 });
-  await pass(200_000);
+  await pass(16_000);
   const at = asked.map((text) => Number(text.split('@')[1]));
-  expect(at).toEqual([0, 1, 4, 8, 18, 37, 76, 121, 166]);
+  expect(at).toEqual([0, 1, 4, 7, 11, 15]);
   await reflector.stop();
   asked.length = 0;
   now = 0;
@@ -229,7 +229,7 @@ test('a server that is busy is not an outage, and is left alone for as long as i
 test('a watch that ends at once without a word is not opened in a tight loop', async () => {
   follow(server([page('9', [])], [[]]));
   await pass(60_000);
-  expect(asked.length).toBeLessThan(14);
+  expect(asked.length).toBeLessThan(40);
   expect(log.length).toBeGreaterThan(3);
 });
 

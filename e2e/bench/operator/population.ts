@@ -18,11 +18,11 @@ export async function createGateway(
   upstream: string,
 ): Promise<void> {
   const data = { token: Buffer.from('sk-ant-bench').toString('base64') };
-  await client.create(RESOURCE.Secret, { metadata: { name: 'anthropic', namespace }, ...{ data } });
+  await client.create(RESOURCE.Secret, { metadata: { name: 'anthropic', namespace }, data } as KubeObject);
   await client.create(RESOURCE.Gateway, gatewayManifest(namespace, replicas));
   await client.create(RESOURCE.Upstream, upstreamManifest(namespace, upstream));
   const spec = { gatewayRef: { name: GATEWAY }, match: { everyone: {} } };
-  await client.create(RESOURCE.Policy, { metadata: { name: 'everyone', namespace }, ...{ spec } });
+  await client.create(RESOURCE.Policy, { metadata: { name: 'everyone', namespace }, spec } as KubeObject);
 }
 
 /** @returns keys made in a second */

@@ -47,6 +47,8 @@ const PATIENCE_MS = 300_000;
 const PROBE_MS = 10;
 /** Figures of a status are written 5 s late: until then a change is not over. */
 const TRAILING_MS = 7_000;
+/** Longest wait for statuses: on a slow machine 100,000 of them would be most of the run. */
+const STATUSES_MS = 300_000;
 
 /** Adds keys to one installation and measures at each size. */
 export async function operatorScale(bench: Bench): Promise<OperatorFigure[]> {
@@ -130,7 +132,7 @@ async function coldStart(subject: Subject): Promise<{ times: OperatorFigure['col
   return { times, scrape: await scrape(operator) };
 }
 
-/** Waits until no status is left to write. */
+/** Waits until no status is left to write, or for as long as is bearable: then the figures tell how many were written. */
 async function untilReported(operator: OperatorProcess, from: OperatorScrape): Promise<OperatorFigure['statuses']> {
   const began = performance.now();
   let last = from;
@@ -140,7 +142,8 @@ async function untilReported(operator: OperatorProcess, from: OperatorScrape): P
     const now = await scrape(operator);
     if (now.statusWrites > last.statusWrites) changedAt = performance.now();
     last = now;
-    if (performance.now() - changedAt > TRAILING_MS) break;
+    const at = performance.now();
+    if (at - changedAt > TRAILING_MS || at - began > STATUSES_MS) break;
   }
   const written = last.statusWrites;
   const perSecond = ((written - from.statusWrites) * 1_000) / Math.max(1, changedAt - began);

@@ -17,6 +17,7 @@ const KEYS = 24;
 /** A stream of the mock lasts 6 s. */
 const DELTAS = 60;
 const GAP_MS = 100;
+const LOG_TAIL = 2_000;
 /** Seconds a leader's Lease is good for: the shortest that leaves room for a busy machine. */
 export const LEASE_SECONDS = 6;
 
@@ -24,8 +25,8 @@ export interface Scene extends Installation {
   readonly flood: Flood;
   /** Names of everything that carried our labels when all had settled at first. */
   readonly made: readonly string[];
-  /** Waits until every object, part, Lease and workload is as it should be. @throws {Error} that names what is not */
-  settle(withinMs?: number): Promise<void>;
+  /** Waits until every object, part, Lease and workload, and if asked every figure, is as it should be. @throws {Error} that names what is not */
+  settle(options?: { readonly withinMs?: number; readonly figures?: boolean }): Promise<void>;
   /** The operator that holds the Lease; waits for one. */
   leader(): Promise<OperatorProcess>;
   /** Edits a spec by merge patch, as a person would; resolves to the object. */
@@ -68,11 +69,10 @@ export async function startScene(options: InstallationOptions = {}): Promise<Sce
     mock: { behave: (request) => answer(request.json()), retain: 300, ...options.mock },
   });
   const { namespace, plane, mock } = installation;
-  await installation.apply(manifest(mock.url));
-  const settle = async (withinMs = 45_000): Promise<void> => {
+  const settle: Scene['settle'] = async ({ withinMs = 45_000, figures = false } = {}) => {
     const until = performance.now() + withinMs;
     for (;;) {
-      const faults = await unsettled(plane, namespace, GATEWAY, podsOf(installation)).catch((error: Error) => [
+      const faults = await unsettled(plane, namespace, GATEWAY, podsOf(installation), figures).catch((error: Error) => [
         error.message,
       ]);
       if (faults.length === 0) return;
@@ -80,7 +80,14 @@ export async function startScene(options: InstallationOptions = {}): Promise<Sce
       await sleep(150);
     }
   };
-  await settle(90_000);
+  try {
+    await installation.apply(manifest(mock.url));
+    await settle({ withinMs: 90_000, figures: true });
+  } catch (error) {
+    const logs = installation.operators.map((operator) => `${operator.name}: ${operator.log().slice(-LOG_TAIL)}`);
+    await installation.close();
+    throw new Error(`${(error as Error).message}\n${logs.join('\n')}`, { cause: error });
+  }
   const flood = startFlood({ pods: () => podsOf(installation), callers: CALLERS, deltas: DELTAS });
   return {
     ...installation,
@@ -91,8 +98,11 @@ export async function startScene(options: InstallationOptions = {}): Promise<Sce
       for (;;) {
         const at = { namespace: 'portcullis-system', name: 'portcullis-operator' };
         const lease = await plane.admin.get<Lease>(RESOURCE.Lease, at).catch(() => undefined);
-        const holder = lease?.spec?.holderIdentity?.split('_')[0];
-        const operator = installation.operators.find(({ name, pid }) => name === holder && pid !== undefined);
+        const holder = lease?.spec?.holderIdentity;
+        // A Lease outlives the process that held it.
+        const operator = installation.operators.find(
+          ({ identity, pid }) => pid !== undefined && identity !== undefined && identity === holder,
+        );
         if (operator !== undefined) return operator;
         await sleep(100);
       }

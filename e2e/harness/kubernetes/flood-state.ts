@@ -2,7 +2,14 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { readIndex } from '#shared/bundle/index-text.ts';
 import { decodePart } from '#shared/bundle/parts.ts';
-import { INDEX_KEY, indexName, PART_KEY, partName } from '#shared/bundle/publication.ts';
+import {
+  INDEX_KEY,
+  indexName,
+  PART_KEY,
+  partName,
+  type BundleIndex,
+  type PartEntry,
+} from '#shared/bundle/publication.ts';
 import type { KubeClient } from '#shared/kube/client.ts';
 import { GATEWAY_LABEL, LOAD_FAULT_ANNOTATION, LOADED_SEQUENCE_ANNOTATION } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '#shared/kube/object.ts';
@@ -11,7 +18,6 @@ import type { ControlPlane } from './control-plane.ts';
 import type { RunningPod } from './mini-kubelet.ts';
 
 interface Reported extends KubeObject {
-  readonly spec?: { readonly deployment?: { readonly replicas?: number } };
   readonly status?: {
     readonly conditions?: readonly Condition[];
     readonly revision?: string;
@@ -33,45 +39,68 @@ const MUST_BE_TRUE: ReadonlySet<string> = new Set(['Accepted', 'ResolvedRefs', '
 /**
  * What is not as it should be, in words; nothing when all has settled.
  * @param pods those of the Gateway that are ready
+ * @param figures whether the Gateway's figures must be right as well, which follow within 5 s
  */
 export async function unsettled(
   { admin }: ControlPlane,
   namespace: string,
   gateway: string,
   pods: readonly RunningPod[],
+  figures: boolean,
 ): Promise<string[]> {
-  const all = await Promise.all(
+  const lists = await Promise.all(
     KINDS.map(async (kind) => (await admin.list<Reported>(RESOURCE[kind], { namespace }, {})).items),
   );
-  const objects = all.flat();
-  const found = objects.flatMap(faultsOf);
+  const objects = lists.flat();
   const index = await admin.get<ConfigMap>(RESOURCE.ConfigMap, { namespace, name: indexName(gateway) });
-  const { parts, sequence, revision, revoked } = readIndex(index.data?.[INDEX_KEY] ?? '');
-  if (revoked.length > 0) found.push(`${revoked.length} hashes are still named in the index`);
+  const published = readIndex(index.data?.[INDEX_KEY] ?? '');
+  const { spec } = await admin.get<Deployment>(RESOURCE.Deployment, { namespace, name: gateway });
+  const replicas = spec?.replicas ?? 0;
+  const status = lists[0]?.find(({ metadata }) => metadata.name === gateway)?.status;
+  const query = { namespace, labelSelector: `${GATEWAY_LABEL}=${gateway}` };
+  const { items: leases } = await admin.list<Lease>(RESOURCE.Lease, query, {});
+  return [
+    ...objects.flatMap(faultsOf),
+    ...(await partFaults(admin, namespace, gateway, published)),
+    ...leaseFaults(leases, pods, published.sequence),
+    ...unequal('ready pods', pods.length, replicas),
+    ...(figures
+      ? [
+          ...unequal('revision in the status', status?.revision, published.revision),
+          ...unequal('ready replicas in the status', status?.replicas?.ready, replicas),
+          ...unequal('replicas in the status', status?.replicas?.current, replicas),
+        ]
+      : []),
+  ];
+}
+
+function unequal(what: string, is: unknown, shouldBe: unknown): string[] {
+  return is === shouldBe ? [] : [`${what}: ${String(is)}, not ${String(shouldBe)}`];
+}
+
+async function partFaults(
+  admin: KubeClient,
+  namespace: string,
+  gateway: string,
+  { parts, revoked }: BundleIndex,
+): Promise<string[]> {
+  const found = unequal('hashes still named in the index', revoked.length, 0);
   for (const [part, entry] of Object.entries(parts)) {
     const name = partName(gateway, part, entry.slot);
     await readPart(admin, namespace, name, part, entry).catch((error: Error) => found.push(error.message));
   }
-  const desired = await admin.get<Deployment>(RESOURCE.Deployment, { namespace, name: gateway });
-  const replicas = desired.spec?.replicas ?? 0;
-  if (pods.length !== replicas) found.push(`${pods.length} of ${replicas} pods are ready`);
-  const { items } = await admin.list<Lease>(
-    RESOURCE.Lease,
-    { namespace, labelSelector: `${GATEWAY_LABEL}=${gateway}` },
-    {},
-  );
-  const leases = new Map(items.map((lease) => [lease.spec?.holderIdentity, lease.metadata.annotations]));
-  for (const { name } of pods) {
-    const said = leases.get(name);
-    if (said?.[LOADED_SEQUENCE_ANNOTATION] !== String(sequence)) found.push(`${name} has not loaded ${sequence}`);
-    if (said?.[LOAD_FAULT_ANNOTATION] !== undefined) found.push(`${name}: ${said[LOAD_FAULT_ANNOTATION]}`);
-  }
-  if (leases.size !== pods.length) found.push(`${leases.size} Leases of ${pods.length} pods`);
-  const status = objects.find(({ metadata }) => metadata.name === gateway)?.status;
-  if (status?.revision !== revision) found.push(`the status names revision ${status?.revision}, not ${revision}`);
-  const told = `${status?.replicas?.ready} of ${status?.replicas?.current}`;
-  if (told !== `${replicas} of ${replicas}`) found.push(`the status counts ${told} replicas`);
   return found;
+}
+
+function leaseFaults(leases: readonly Lease[], pods: readonly RunningPod[], sequence: number): string[] {
+  const said = new Map(leases.map(({ spec, metadata }) => [spec?.holderIdentity, metadata.annotations]));
+  return [
+    ...unequal('Leases', leases.length, pods.length),
+    ...pods.flatMap(({ name }) => [
+      ...unequal(`sequence loaded by ${name}`, said.get(name)?.[LOADED_SEQUENCE_ANNOTATION], String(sequence)),
+      ...unequal(`fault of ${name}`, said.get(name)?.[LOAD_FAULT_ANNOTATION], undefined),
+    ]),
+  ];
 }
 
 function faultsOf({ metadata, status }: Reported): string[] {
@@ -95,7 +124,7 @@ async function readPart(
   namespace: string,
   name: string,
   part: string,
-  entry: Parameters<typeof decodePart>[2],
+  entry: PartEntry,
 ): Promise<void> {
   const type: ResourceType = part === 'bundle' ? RESOURCE.ConfigMap : RESOURCE.Secret;
   const object = await admin.get<ConfigMap & Secret>(type, { namespace, name });
@@ -134,7 +163,7 @@ export async function ourObjects({ admin }: ControlPlane): Promise<string[]> {
 export async function connectionsTo(pid: number, url: string): Promise<number> {
   const { hostname, port } = new URL(url);
   const bytes = hostname.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
-  const remote = `${bytes.reverse().join('')}:${Number(port).toString(16).padStart(4, '0')}`.toUpperCase();
+  const remote = `${bytes.toReversed().join('')}:${Number(port).toString(16).padStart(4, '0')}`.toUpperCase();
   // proc_net_tcp(5): the third column is the remote address, the fourth the state (01 is established), the tenth the inode.
   const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8')).split('\n').map((row) => row.trim().split(/\s+/));
   const inodes = new Set(rows.filter((row) => row[2] === remote && row[3] === '01').map((row) => row[9]));

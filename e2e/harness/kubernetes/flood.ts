@@ -60,7 +60,7 @@ export function startFlood(options: FloodOptions): Flood {
   const { pods, callers, connections = 6, pauseMs = 25, streams = 6, deltas } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   let report = { calls: 0, streams: 0, failures: [] as Failure[] };
-  let stopped = false;
+  const stopping = new AbortController();
   let turn = 0;
 
   const choose = (): RunningPod | undefined => {
@@ -92,7 +92,7 @@ export function startFlood(options: FloodOptions): Flood {
   }
 
   async function forever(work: () => Promise<void>): Promise<void> {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       await work();
       await sleep(pauseMs);
     }
@@ -109,7 +109,7 @@ export function startFlood(options: FloodOptions): Flood {
       return taken;
     },
     async stop() {
-      stopped = true;
+      stopping.abort();
       await Promise.all(loops);
       agent.destroy();
     },

@@ -37,6 +37,8 @@ export interface InstallationOptions {
 export interface OperatorProcess {
   readonly name: string;
   readonly pid: number | undefined;
+  /** What it calls itself since its last start, as in the leader's Lease; undefined until it says so. */
+  readonly identity: string | undefined;
   /** Everything it has written, over all of its starts. */
   log(): string;
   /** Its Prometheus text. */
@@ -128,8 +130,10 @@ async function startOperator(
   await writeFile(join(account, 'ca.crt'), await readFile(plane.caFile));
   await writeFile(join(account, 'namespace'), HOME.namespace);
   const { hostname, port } = new URL(plane.url);
-  let child: ChildProcess;
+  let child: ChildProcess | undefined;
+  let logged = 0;
   const start = (more: Readonly<Record<string, string>> = {}): void => {
+    if (child !== undefined) logged = processes.log(name).length;
     child = processes.start(name, [process.execPath, fromRoot('operator/main.ts')], {
       environment: {
         PATH: process.env['PATH'],
@@ -150,7 +154,10 @@ async function startOperator(
   return {
     name,
     get pid() {
-      return processes.running(name) ? child.pid : undefined;
+      return processes.running(name) ? child?.pid : undefined;
+    },
+    get identity() {
+      return /"identity":"([^"]+)"/.exec(processes.log(name).slice(logged))?.[1];
     },
     log: () => processes.log(name),
     async metrics() {

@@ -59,11 +59,12 @@ export function startLoad(target: Target): Load {
   const begun = performance.now();
   const failures: string[] = [];
   let { key } = target;
-  let [calls, slowest, stopped] = [0, 0, false];
+  const over = new AbortController();
+  let [calls, slowest] = [0, 0];
 
   async function client(number: number): Promise<void> {
     const agent = number % 2 === 0 ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined;
-    while (!stopped) {
+    while (!over.signal.aborted) {
       const asked = performance.now();
       const { status, text } = await callOnce({ ...target, key }, {}, agent);
       calls++;
@@ -81,7 +82,7 @@ export function startLoad(target: Target): Load {
   return {
     use: (next) => (key = next),
     async stop() {
-      stopped = true;
+      over.abort();
       await Promise.all(clients);
       return { calls, failures, slowest: Math.round(slowest) };
     },
