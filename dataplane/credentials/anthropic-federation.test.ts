@@ -100,6 +100,22 @@ test('[PROV-14] is refreshed ahead of its end, and the token file read anew for 
   expect(assertions).toEqual(['first', 'rotated']);
 });
 
+test('[PROV-14] a token that the provider rejects is exchanged anew while it stays in use', async () => {
+  const clock = new FakeClock();
+  const exchange = await endpoint(() => token(`sk-ant-oat01-${exchange.asked.length}`));
+  const made = source({ fetch: exchange.fetch, clock });
+  await made.settled;
+  await clock.advance(60_000);
+  made.rejected();
+  const sent = (): string | undefined => {
+    const request = outgoing();
+    expect(made.authorize(request)).toBeUndefined();
+    return byName(request.headers)['authorization'];
+  };
+  expect(sent()).toBe('Bearer sk-ant-oat01-1');
+  await vi.waitFor(() => expect(sent()).toBe('Bearer sk-ant-oat01-2'));
+});
+
 test('[PROV-14] 1,000 calls before the first token are one exchange', async () => {
   const exchange = await endpoint(() => token('sk-ant-oat01-planted'));
   const made = source({ fetch: exchange.fetch });

@@ -174,6 +174,18 @@ describe('[PROV-06] the identity of the machine', () => {
     expect(await faultOf(source({ type: 'Default' }), STATIC)).toBeUndefined();
   });
 
+  test('[PROV-06] the shared credentials file of a developer, as it stands now', async () => {
+    const file = tokenFile('');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file.path);
+    for (const name of ['one', 'two']) {
+      const keys = keysOf(name);
+      file.write(
+        `[default]\naws_access_key_id=${keys.accessKeyId}\naws_secret_access_key=${keys.secretAccessKey.reveal()}\naws_session_token=${keys.sessionToken!.reveal()}\n`,
+      );
+      expect(await faultOf(source({ type: 'Default' }), keys)).toBeUndefined();
+    }
+  });
+
   test('[PROV-06] IRSA: the projected token for a role, the file read anew when it was rotated', async () => {
     const token = tokenFile('eyJ-token-one');
     vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', token.path);
@@ -315,6 +327,25 @@ describe('[PROV-08] a role per upstream, a session per caller', () => {
     const made = source({ type: 'AccessKey', keys: STATIC }, { fetch: sts.fetch }, { assumeRole: fixed });
     for (const caller of ['ada', 'bob']) expect(await faultOf(made, keysOf('gateway'), caller)).toBeUndefined();
     expect([sts.asked.length, made.sessions]).toEqual([1, 0]);
+  });
+
+  test('[PROV-08] a session that AWS rejects is opened anew, and only that of the caller', async () => {
+    const clock = new FakeClock();
+    const sts = await endpoint((asked) => stsAnswer(asked, HOUR, clock.now()));
+    const made = source({ type: 'AccessKey', keys: STATIC }, { fetch: sts.fetch, clock }, { assumeRole: role });
+    for (const caller of ['ada', 'bob']) await made.authorize(outgoing(), caller);
+    await clock.advance(60_000);
+    made.rejected('ada', undefined);
+    const names = (): (string | null)[] =>
+      sts.asked.map(({ body }) => new URLSearchParams(body).get('RoleSessionName'));
+    await vi.waitFor(() => expect(names()).toEqual(['pc-portcullis', 'pc-ada', 'pc-bob', 'pc-ada']));
+  });
+
+  test('sessions are bounded: beyond 10,000 the oldest goes', () => {
+    const identity = { type: 'WebIdentity', roleArn: 'arn:aws:iam::1:role/x', tokenFile: '/t' } as const;
+    const made = source(identity, { readFile: () => new Promise(() => undefined) }, { assumeRole: role });
+    for (let i = 0; i < 10_050; i++) void made.authorize(outgoing(), `caller-${i}`);
+    expect(made.sessions).toBe(10_000);
   });
 
   test('[PROV-08] a call that was in flight when the configuration changed still goes under its caller, once', async () => {

@@ -195,6 +195,27 @@ describe('[PROV-10] application default credentials', () => {
     expect(google.asked.map((asked) => asked.host)).toEqual([host]);
   });
 
+  test('[PROV-10] a file of an external account that acts as a service account', async () => {
+    const clock = new FakeClock();
+    const google = await endpoint(({ host }) =>
+      host === 'sts.googleapis.com'
+        ? token()
+        : json({ accessToken: 'impersonated', expireTime: new Date(clock.now() + 60_000).toISOString() }),
+    );
+    const file = {
+      type: 'external_account',
+      audience: AUDIENCE,
+      credential_source: { file: '/t' },
+      service_account_impersonation_url: `${IMPERSONATE}/sa@p.iam.gserviceaccount.com:generateAccessToken`,
+    };
+    const readFile = async (path: string): Promise<string> => (path === '/adc.json' ? JSON.stringify(file) : 'eyJ');
+    const made = source(
+      { type: 'Default' },
+      { fetch: google.fetch, googleCredentialsFile: '/adc.json', readFile, clock },
+    );
+    expect(await bearerOf(made)).toBe('Bearer impersonated');
+  });
+
   test.each<[string, object | undefined, string]>([
     ['that is not there', undefined, 'not_found'],
     ['of another type', { type: 'gdch_service_account' }, 'incomplete'],

@@ -108,7 +108,6 @@ export class Renewal<T> implements Refreshable {
 
   close(): void {
     this.#closed = true;
-    this.#dueAt = undefined;
     this.#options.refresher.delete(this);
   }
 
@@ -166,7 +165,7 @@ export class Renewal<T> implements Refreshable {
     this.#mintedAt = now;
     this.#failures = 0;
     this.#fault = undefined;
-    if (expiresAt === undefined || this.#closed) {
+    if (expiresAt === undefined) {
       this.#dueAt = undefined;
       return;
     }
@@ -180,7 +179,7 @@ export class Renewal<T> implements Refreshable {
     this.#failures++;
     this.#fault = error;
     this.#retryAt = clock.now() + wait;
-    this.#dueAt = this.#closed ? undefined : this.#retryAt;
+    this.#dueAt = this.#retryAt;
     return error;
   }
 }
