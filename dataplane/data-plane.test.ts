@@ -1,5 +1,5 @@
 // Parts of a process that only show when they are wired: the address it listens on, old secrets of rotated keys, where its source stands.
-import { createServer, type Server } from 'node:http';
+import { Agent, createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,7 +51,7 @@ function load(keys: readonly KeyEntry[]): void {
       limits: { maxBodyBytes: 9_999, maxHeaderBytes: 9_999, maxUrlBytes: 999, maxConcurrentUpstream: 9, maxQueued: 9 },
       timeouts: {
         ...PATIENT,
-        drain: 50,
+        drain: 3_000,
       },
     },
     virtualKeys: { prefix: 'sk-pc-', onRevoke: 'Cut' },
@@ -63,7 +63,7 @@ function load(keys: readonly KeyEntry[]): void {
   holder.swap(buildSnapshot('r', bundle, { pepper: PEPPER, values: {} }, KeyIndex.of(PEPPER, sorted)));
 }
 
-async function start(source?: SourceFigures): Promise<void> {
+async function start(source?: SourceFigures, lingerMs?: number): Promise<void> {
   plane = createDataPlane({
     holder,
     audit: { write: (line) => void audit.push(JSON.parse(line) as Record<string, unknown>) },
@@ -72,6 +72,7 @@ async function start(source?: SourceFigures): Promise<void> {
     environmentProxy: undefined,
     listenHost: '127.0.0.2',
     source,
+    lingerMs,
   });
   await plane.listen();
 }
@@ -174,4 +175,46 @@ test('listens where it is told, and nowhere else', async () => {
   await start();
   await expect(fetch(`http://127.0.0.1:${ports.http}/healthz`)).rejects.toThrow('fetch failed');
   expect((await fetch(`http://127.0.0.2:${ports.http}/healthz`)).status).toBe(200);
+});
+
+describe('[OPS-11] a kept connection when the pod is told to stop', () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (): Promise<{
+    status: number | undefined;
+    connection: string | undefined;
+    reused: boolean;
+  }> =>
+    new Promise((resolve, reject) => {
+      const sent = request(`http://127.0.0.2:${ports.http}/v1/models`, {
+        agent,
+        headers: { 'x-api-key': 'new' },
+      });
+      sent.once('error', reject).once('response', (response: IncomingMessage) => {
+        const { statusCode: status, headers } = response.resume();
+        response.once('end', () => resolve({ status, connection: headers.connection, reused: sent.reusedSocket }));
+      });
+      sent.end();
+    });
+
+  test('gets one more answer and closes with it, and the process does not wait longer', async () => {
+    load([entry('new')]);
+    await start(undefined, 2_000);
+    expect(await ask()).toEqual({ status: 200, connection: 'keep-alive', reused: false });
+    const begun = performance.now();
+    const drained = plane.drain();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await ask()).toEqual({ status: 200, connection: 'close', reused: true });
+    await drained;
+    expect(performance.now() - begun).toBeLessThan(1_500);
+  });
+
+  test('is closed all the same when it stays silent', async () => {
+    load([entry('new')]);
+    await start(undefined, 300);
+    await ask();
+    const begun = performance.now();
+    await plane.drain();
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(290);
+    await expect(ask()).rejects.toThrow(/ECONNREFUSED|ECONNRESET|socket hang up|fetch failed/);
+  });
 });

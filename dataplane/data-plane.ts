@@ -1,7 +1,7 @@
 // One data-plane process: stores, rooms and listeners wired together around a configuration that may be swapped at any time. Knows
 // nothing of where configuration comes from.
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { isLoopbackHost } from '#shared/api/loopback.ts';
@@ -30,6 +30,11 @@ export interface DataPlaneOptions {
   readonly environmentProxy: PoolOptions['proxy'];
   /** Address of both listeners; by default every address, or loopback for a Gateway whose publicUrl is loopback. */
   readonly listenHost?: string;
+  /**
+   * How long at most, in milliseconds, `drain` leaves kept connections to their clients, each to be closed with its next answer: one that looks
+   * idle may have a call on its way, which fails when it is closed here. Left out: idle connections close at once.
+   */
+  readonly lingerMs?: number;
   /** Where configuration stands, for sources that can lag behind what is published. */
   readonly source?: SourceFigures;
 }
@@ -99,6 +104,10 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     keepAliveMs: first.gateway.listen.timeouts.keepAlive,
   });
   const metricsServer = serveMetrics(metrics);
+  // Ahead of the app's own listener, which may answer at once.
+  app.server.prependListener('request', (_request, response: ServerResponse) => {
+    if (draining) response.shouldKeepAlive = false;
+  });
 
   log.level = first.gateway.logLevel;
   holder.onSwap((next) => {
@@ -125,6 +134,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       draining = true;
       const limit = holder.current?.settings.gateway.listen.timeouts.drain ?? 0;
       const until = now() + limit;
+      await released(app.server, Math.min(limit, options.lingerMs ?? 0));
       const closed = app.close();
       while (open.size > 0 && now() < until) {
         await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
@@ -140,6 +150,16 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       await pools.destroy();
     },
   };
+}
+
+/** Waits until no connection is left, at most so many milliseconds. */
+async function released(server: Server, withinMs: number): Promise<void> {
+  const until = performance.now() + withinMs;
+  const connections = (): Promise<number> =>
+    new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+  while (performance.now() < until && (await connections()) > 0) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
 }
 
 function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot, wallClock: number): void {

@@ -5,6 +5,9 @@ import { joinCluster, type ClusterOptions } from '../config/cluster.ts';
 import { SnapshotHolder } from '../config/snapshot.ts';
 import { createDataPlane, type DataPlane, type DataPlaneOptions } from '../data-plane.ts';
 
+/** A client at work calls more often than this; operator/workloads allows for it in the last steps of a pod. */
+const LINGER_MS = 5_000;
+
 export interface ServeOptions
   extends
     Pick<
@@ -39,7 +42,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const open = async (): Promise<void> => {
     await cluster.first;
     if (stopping) return;
-    plane = createDataPlane({ ...options, holder, source: cluster.figures });
+    plane = createDataPlane({ ...options, holder, source: cluster.figures, lingerMs: LINGER_MS });
     await plane.listen();
     const { publicUrl, listen } = holder.current!.settings.gateway;
     log.info({ port: listen.port, publicUrl }, 'listening');

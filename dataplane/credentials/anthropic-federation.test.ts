@@ -152,7 +152,7 @@ test.each<[string, Answer, string, string]>([
     'bearer',
   ],
   ['a lifetime that is over', token('sk-ant-oat01-planted', 0), 'expired', 'clock'],
-])('[PROV-18] tells apart: %s', async (_name, answer, code, words) => {
+])('tells apart: %s', async (_name, answer, code, words) => {
   const exchange = await endpoint(() => answer);
   const made = source({ fetch: exchange.fetch });
   await made.settled;
@@ -165,7 +165,7 @@ test.each([
   ['a token file that is not there', { readFile: ports().readFile }, 'token_file'],
   ['a token file far too long', { readFile: async () => 'x'.repeat(20_000) }, 'token_file'],
   ['an endpoint out of reach', {}, 'unreachable'],
-])('[PROV-18] tells apart: %s', async (_name, given, code) => {
+])('tells apart: %s', async (_name, given, code) => {
   const made = source(given);
   await made.settled;
   expect(made.state().fault?.code).toBe(code);
@@ -178,7 +178,7 @@ test('[SEC-21] sends no assertion in clear text', async () => {
   expect([made.state().fault?.code, exchange.asked.length]).toEqual(['incomplete', 0]);
 });
 
-test('[PROV-21] [SEC-21] no secret shows in inspection, JSON, state or an error that repeats what was sent', async () => {
+test('[SEC-21] no secret shows in inspection, JSON, state or an error that repeats what was sent', async () => {
   const exchange = await endpoint(({ body }) =>
     exchange.asked.length === 1
       ? token('sk-ant-oat01-planted')

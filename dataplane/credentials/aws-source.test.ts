@@ -121,7 +121,7 @@ function tokenFile(text: string): { path: string; write(text: string): void } {
 
 describe('[PROV-05] a key pair from a Secret', () => {
   test.each(['bedrock', 'bedrock-mantle', 'aws-external-anthropic'])(
-    '[PROV-05] [PROV-13] signs for region and service %s without waiting',
+    '[PROV-05] signs for region and service %s without waiting',
     async (service) => {
       const made = source({ type: 'AccessKey', keys: STATIC }, {}, { service });
       await made.settled;
@@ -425,8 +425,8 @@ describe('a clock that is wrong', () => {
   });
 });
 
-describe('[PROV-21] secrets of AWS stay inside', () => {
-  test('[PROV-21] they are found in what would go to a client, sessions of callers included', async () => {
+describe('[SEC-21] secrets of AWS stay inside', () => {
+  test('[SEC-21] they are found in what would go to a client, sessions of callers included', async () => {
     const sts = await endpoint((asked) => stsAnswer(asked));
     const role = { roleArn: 'arn:aws:iam::1:role/x', sessionName: '{user}' };
     const made = source({ type: 'AccessKey', keys: STATIC }, { fetch: sts.fetch }, { assumeRole: role });
@@ -443,7 +443,7 @@ describe('[PROV-21] secrets of AWS stay inside', () => {
     expect(made.leaksInto('the model answered')).toBe(false);
   });
 
-  test('[PROV-21] [SEC-21] neither inspection, JSON nor state shows them', async () => {
+  test('[SEC-21] neither inspection, JSON nor state shows them', async () => {
     const sts = await endpoint(() =>
       stsError(403, 'AccessDenied', 'token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln is bad'),
     );

@@ -15,7 +15,7 @@ function source(spec: Omit<EntraSpec, 'type'>, given: Partial<CredentialPorts>):
   return made;
 }
 
-test('[PROV-12] workload identity: the projected token for an access token, sent as a bearer', async () => {
+test('workload identity: the projected token for an access token, sent as a bearer', async () => {
   const authority = await endpoint(() => ({
     body: JSON.stringify({
       token_type: 'Bearer',
@@ -45,7 +45,7 @@ test('[PROV-12] workload identity: the projected token for an access token, sent
   });
 });
 
-test('[PROV-12] sovereign clouds: another authority and another audience', async () => {
+test('sovereign clouds: another authority and another audience', async () => {
   const authority = await endpoint(() => ({ body: JSON.stringify({ expires_in: 60, access_token: 'entra-planted' }) }));
   const made = source(
     { identity: { ...WORKLOAD, authority: 'https://login.microsoftonline.us' }, audience: 'https://ai.azure.us' },
@@ -59,7 +59,7 @@ test('[PROV-12] sovereign clouds: another authority and another audience', async
 test.each([
   ['the only one', {}, null],
   ['one of several', { clientId: 'client-2' }, 'client-2'],
-])('[PROV-12] managed identity, %s: the metadata service, never through a proxy', async (_name, extra, expected) => {
+])('managed identity, %s: the metadata service, never through a proxy', async (_name, extra, expected) => {
   const metadata = await endpoint(({ headers }) =>
     headers['metadata'] === 'true'
       ? { body: JSON.stringify({ access_token: 'entra-planted', expires_in: '86399', token_type: 'Bearer' }) }
@@ -80,7 +80,7 @@ test.each([
   ]);
 });
 
-test('[PROV-18] what the authority says of a refusal is kept, codes and all', async () => {
+test('what the authority says of a refusal is kept, codes and all', async () => {
   const authority = await endpoint(() => ({
     status: 401,
     body: JSON.stringify({
@@ -93,7 +93,7 @@ test('[PROV-18] what the authority says of a refusal is kept, codes and all', as
   expect(made.state().fault).toMatchObject({ code: 'refused', message: expect.stringContaining('AADSTS700213') });
 });
 
-test('[PROV-18] a machine without managed identity says so', async () => {
+test('a machine without managed identity says so', async () => {
   const made = source({ identity: { type: 'ManagedIdentity' } }, {});
   await made.settled;
   expect(made.state().fault).toMatchObject({

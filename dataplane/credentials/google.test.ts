@@ -50,8 +50,8 @@ function claims({ body }: Asked): Record<string, unknown> {
   return JSON.parse(Buffer.from(payload!, 'base64url').toString()) as Record<string, unknown>;
 }
 
-describe('[PROV-10] a service account key', () => {
-  test('[PROV-10] signs an assertion for Google, and its token is sent as a bearer', async () => {
+describe('a service account key', () => {
+  test('signs an assertion for Google, and its token is sent as a bearer', async () => {
     const oauth = await endpoint(token);
     const clock = new FakeClock();
     const key = new SecretText(JSON.stringify(SERVICE_ACCOUNT));
@@ -74,7 +74,7 @@ describe('[PROV-10] a service account key', () => {
     ['no key', JSON.stringify({ ...SERVICE_ACCOUNT, private_key: undefined }), 'private_key'],
     ['no address', JSON.stringify({ ...SERVICE_ACCOUNT, client_email: '' }), 'client_email'],
     ['a key that is none', JSON.stringify({ ...SERVICE_ACCOUNT, private_key: 'planted-not-a-key' }), 'private key'],
-  ])('[PROV-18] is incomplete with %s, in words that repeat nothing of it', async (_name, text, words) => {
+  ])('is incomplete with %s, in words that repeat nothing of it', async (_name, text, words) => {
     const oauth = await endpoint(token);
     const made = source({ type: 'ServiceAccountKey', key: new SecretText(text) }, { fetch: oauth.fetch });
     await made.settled;
@@ -91,7 +91,7 @@ describe('[PROV-10] a service account key', () => {
     ],
     [json({}, 429), 'rate_limited', '429'],
     [json({}, 500), 'unavailable', '500'],
-  ])('[PROV-18] a refusal is told apart, asked once and shows no assertion: %#', async (answer, code, words) => {
+  ])('a refusal is told apart, asked once and shows no assertion: %#', async (answer, code, words) => {
     const oauth = await endpoint(() => answer);
     const key = new SecretText(JSON.stringify(SERVICE_ACCOUNT));
     const made = source({ type: 'ServiceAccountKey', key }, { fetch: oauth.fetch });
@@ -101,7 +101,7 @@ describe('[PROV-10] a service account key', () => {
     expect(oauth.asked).toHaveLength(1);
   });
 
-  test('[PROV-18] Google out of reach', async () => {
+  test('Google out of reach', async () => {
     const made = source({ type: 'ServiceAccountKey', key: new SecretText(JSON.stringify(SERVICE_ACCOUNT)) }, {});
     await made.settled;
     expect(made.state().fault).toMatchObject({ code: 'unreachable' });
@@ -145,8 +145,8 @@ describe('[PROV-27] workload identity federation', () => {
   });
 });
 
-describe('[PROV-10] application default credentials', () => {
-  test('[PROV-10] the metadata server of the machine, never through a proxy', async () => {
+describe('application default credentials', () => {
+  test('the metadata server of the machine, never through a proxy', async () => {
     const metadata = await endpoint(({ headers }) =>
       headers['metadata-flavor'] === 'Google' ? token() : json({}, 403),
     );
@@ -181,7 +181,7 @@ describe('[PROV-10] application default credentials', () => {
       },
       'sts.googleapis.com',
     ],
-  ])('[PROV-10] a file that the environment names, of %s', async (_name, file, host) => {
+  ])('a file that the environment names, of %s', async (_name, file, host) => {
     const google = await endpoint(token);
     const made = source(
       { type: 'Default' },
@@ -195,7 +195,7 @@ describe('[PROV-10] application default credentials', () => {
     expect(google.asked.map((asked) => asked.host)).toEqual([host]);
   });
 
-  test('[PROV-10] a file of an external account that acts as a service account', async () => {
+  test('a file of an external account that acts as a service account', async () => {
     const clock = new FakeClock();
     const google = await endpoint(({ host }) =>
       host === 'sts.googleapis.com'
@@ -234,7 +234,7 @@ describe('[PROV-10] application default credentials', () => {
       },
       'incomplete',
     ],
-  ])('[PROV-18] a file %s', async (_name, file, code) => {
+  ])('a file %s', async (_name, file, code) => {
     const made = source(
       { type: 'Default' },
       {

@@ -33,8 +33,8 @@ function sent(source: CredentialSource | undefined): Record<string, string> {
 }
 
 test.each<[string, CredentialSpec, Record<string, string>]>([
-  ['[PROV-03] Anthropic key', key('planted-key'), { 'x-api-key': 'planted-key' }],
-  ['[PROV-03] Foundry key', key('planted-key', 'api-key'), { 'api-key': 'planted-key' }],
+  ['Anthropic key', key('planted-key'), { 'x-api-key': 'planted-key' }],
+  ['Foundry key', key('planted-key', 'api-key'), { 'api-key': 'planted-key' }],
   [
     '[PROV-07] Bedrock API key',
     { type: 'Fixed', headers: [{ name: 'authorization', scheme: 'Bearer ', value: new SecretText('planted-key') }] },
@@ -49,7 +49,7 @@ test.each<[string, CredentialSpec, Record<string, string>]>([
   expect(source?.leaksInto('you sent planted-key')).toBe(true);
 });
 
-test('[PROV-16] a changed Secret is in force with the configuration that brings it, and a call keeps the one it began with', () => {
+test('a changed Secret is in force with the configuration that brings it, and a call keeps the one it began with', () => {
   const made = sources();
   const before = made.configure(new Map([['ns/up', key('first-key')]])).get('ns/up');
   const after = made.configure(new Map([['ns/up', key('second-key')]])).get('ns/up');
@@ -88,7 +88,7 @@ test('a credential that no configuration names is not refreshed any more, but en
   expect(exchange.asked).toHaveLength(1);
 });
 
-test('[PROV-32] the id names settings and secret: equal for equal ones, another for another secret, and shows neither', () => {
+test('the id names settings and secret: equal for equal ones, another for another secret, and shows neither', () => {
   const made = sources();
   const by = made.configure(
     new Map([

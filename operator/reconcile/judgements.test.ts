@@ -50,7 +50,7 @@ const facts = (compiled: Compiled) => ({
   goneByUid: NAMES.map((name) => compiled.byUid(`uid-${name}`)?.key),
 });
 
-test('[OPS-06] after any edits, deletions and moves what is kept equals what a fresh start finds', () => {
+test('after any edits, deletions and moves what is kept equals what a fresh start finds', () => {
   const step = fc.dictionary(fc.constantFrom(...NAMES), fc.constantFrom('edit', 'delete', 'move', 'make anew'), {
     maxKeys: 3,
   });
@@ -98,7 +98,7 @@ function reporting(keys: readonly CustomObject[]) {
   return { objects, tracker, pass };
 }
 
-test('[OPS-06] a pass offers the statuses of what changed, and of Gateways', async () => {
+test('a pass offers the statuses of what changed, and of Gateways', async () => {
   const keys = NAMES.map((name) => keyObject(name));
   const { objects, pass } = reporting(keys);
   const [run, judgements] = [compiler(), new Judgements()];
@@ -113,7 +113,7 @@ test('[OPS-06] a pass offers the statuses of what changed, and of Gateways', asy
   expect((await pass(compiled, true)).offered).toEqual(['gw', 'other', 'c']);
 });
 
-test('[OPS-06] a settling pass touches Gateways and what pods have not loaded, and nothing else', async () => {
+test('a settling pass touches Gateways and what pods have not loaded, and nothing else', async () => {
   const keys = NAMES.map((name) => keyObject(name));
   const { tracker, pass } = reporting(keys);
   const compiled = compiler()(keys, new Judgements());
