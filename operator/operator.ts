@@ -5,6 +5,7 @@ import type { EventRecorder } from './kube/events.ts';
 import { KeyMinter } from './keys/mint.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { createPublisher } from './publish/publisher.ts';
+import { Deploying } from './reconcile/deploying.ts';
 import { GatewayServing } from './reconcile/gateway-serving.ts';
 import { Loop } from './reconcile/loop.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
@@ -128,13 +129,21 @@ export function createOperator(options: OperatorOptions): Operator {
         recordTransitions(recorder, written, before, after);
       },
     });
+    const deploying = new Deploying({
+      world: caches,
+      workloads: createWorkloadWriter(client),
+      workloadOptions: options.workloads,
+      metrics,
+      log,
+      now,
+      onChange: () => loop.request('settle'),
+    });
     const serving = new GatewayServing({
       world: caches,
       publisher,
       minter,
       tracker,
-      workloads: createWorkloadWriter(client),
-      workloadOptions: options.workloads,
+      deploying,
       metrics,
       log,
       now,
@@ -151,7 +160,6 @@ export function createOperator(options: OperatorOptions): Operator {
       metrics,
       log,
       wallClock,
-      now,
       wakeAt: (at) => loop.wakeAt(toMonotonic(at)),
       settleAt: (at) => loop.wakeAt(at, 'settle'),
     });
@@ -161,7 +169,7 @@ export function createOperator(options: OperatorOptions): Operator {
     return {
       async stop() {
         await loop.stop();
-        await Promise.all([minter.stop(), writer.stop()]);
+        await Promise.all([minter.stop(), writer.stop(), deploying.stop()]);
       },
     };
   }

@@ -135,7 +135,7 @@ describe('the next call sees the new configuration', () => {
   });
 });
 
-describe('[KEY-10] what becomes of answers when their key is revoked', () => {
+describe('[KEY-09] [KEY-10] what becomes of answers when their key is revoked', () => {
   test.each<[string, () => Resources]>([
     ['revoked', () => resources('Cut', { state: 'Revoked' })],
     ['deleted', () => without(resources('Cut'), 'VirtualKey', 'ci')],

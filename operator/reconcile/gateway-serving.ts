@@ -1,9 +1,8 @@
-// What is done for one Gateway in every pass: publish its configuration, note who is in it, keep its workloads as they should be.
+// What is done for one Gateway in every pass: publish its configuration, note who is in it, say what workloads it should have.
 import type { Logger } from 'pino';
 import type { Resource } from '#shared/api/kinds.ts';
 import { parseSpec } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import type { KubeObject, ResourceType } from '#shared/kube/object.ts';
 import type { KeyMinter } from '../keys/mint.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import { conditionOf, PublishError } from '../publish/errors.ts';
@@ -11,17 +10,16 @@ import type { GatewayIdentity } from '../publish/objects.ts';
 import type { Published, Publisher } from '../publish/publisher.ts';
 import type { GatewayState } from '../status/desired.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
-import type { WorkloadWriter } from '../workloads/apply.ts';
-import { egressPorts, renderWorkloads, serviceAddress, type WorkloadOptions } from '../workloads/render.ts';
+import { egressPorts, serviceAddress } from '../workloads/render.ts';
 import type { CustomObject, World } from '../world/world.ts';
 import { availability } from './availability.ts';
 import type { Compiled } from './compiled.ts';
-import type { Extent } from './loop.ts';
+import type { Deploying, Fault } from './deploying.ts';
 
 export interface Serving {
   readonly state: GatewayState;
-  /** What to do again when something failed that may go better next time. Workloads need no new compile. */
-  readonly retry: Extent | undefined;
+  /** The configuration could not be published, and may be next time. */
+  readonly retry: boolean;
 }
 
 export interface GatewayServingOptions {
@@ -29,8 +27,7 @@ export interface GatewayServingOptions {
   readonly publisher: Publisher;
   readonly minter: KeyMinter;
   readonly tracker: ProgrammedTracker;
-  readonly workloads: WorkloadWriter;
-  readonly workloadOptions: Omit<WorkloadOptions, 'egressPorts'>;
+  readonly deploying: Deploying;
   readonly metrics: OperatorMetrics;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
@@ -42,11 +39,6 @@ export interface GatewayServingOptions {
 /** Between two looks at what is published. */
 const VERIFY_MS = 300_000;
 
-interface Fault {
-  readonly reason: string;
-  readonly message: string;
-}
-
 /** Last known about one Gateway. */
 interface Known {
   published?: Published;
@@ -54,6 +46,8 @@ interface Known {
   /** Why its configuration could not be read or published. */
   fault?: Fault | undefined;
   ports: readonly number[];
+  /** As last said. */
+  warnings: readonly string[];
   /** When it was last looked whether what is published is as it was left, by the monotonic clock. */
   verifiedAt: number;
   /** As compiled last. */
@@ -70,11 +64,10 @@ export class GatewayServing {
 
   /** @param full whether there was a new compile; without one only pods and workloads are looked at */
   async serve(object: CustomObject, gateway: string, compiled: Compiled, full: boolean): Promise<Serving> {
-    const { tracker, minter } = this.#options;
+    const { tracker, minter, deploying } = this.#options;
     const known = this.#of(gateway);
     known.uid = object.metadata.uid ?? '';
-    let retry: Extent | undefined;
-    if (full && (await this.#publish(object, gateway, compiled, known))) retry = 'all';
+    const retry = full && (await this.#publish(object, gateway, compiled, known));
     minter.reached(gateway, tracker.reached(gateway));
     const parsed = parseSpec('Gateway', object.spec);
     const resource: Resource<'Gateway'> | undefined = parsed.ok
@@ -82,9 +75,8 @@ export class GatewayServing {
       : undefined;
     const faults: Fault[] = known.fault === undefined ? [] : [known.fault];
     if (resource !== undefined && compiled.gateways.has(gateway)) {
-      const bad = await this.#deploy(resource, known);
-      if (bad.some((each) => each.retry)) retry ??= 'settle';
-      faults.push(...bad);
+      deploying.want(resource, known.ports);
+      faults.push(...deploying.faults(gateway));
     }
     const deployment = this.#options.world.deployments.get(gateway);
     return {
@@ -110,11 +102,11 @@ export class GatewayServing {
   }
 
   forget(gateway: string): void {
-    const { tracker, publisher, workloads } = this.#options;
+    const { tracker, publisher, deploying } = this.#options;
     const uid = this.#known.get(gateway)?.uid;
     tracker.forgetGateway(gateway);
     publisher.forget(gateway);
-    if (uid !== undefined) workloads.forget(uid);
+    if (uid !== undefined) deploying.forget(gateway, uid);
     this.#known.delete(gateway);
   }
 
@@ -139,7 +131,7 @@ export class GatewayServing {
         const { revision, sequence, changedParts } = published;
         log.info({ gateway, generation: metadata.generation, revision, sequence, parts: changedParts }, 'published');
       }
-      for (const warning of published.warnings) log.warn({ gateway }, warning);
+      this.#warn(gateway, published.warnings, known);
       known.published = published;
       known.fault = undefined;
       known.keys = result.keys;
@@ -158,6 +150,12 @@ export class GatewayServing {
     }
   }
 
+  /** Says what is not as it should be once, not with every pass. */
+  #warn(gateway: string, warnings: readonly string[], known: Known): void {
+    for (const warning of warnings) if (!known.warnings.includes(warning)) this.#options.log.warn({ gateway }, warning);
+    known.warnings = warnings;
+  }
+
   /** Looks now and then whether somebody altered what is published, in case no watch told. */
   async #isTampered(at: GatewayIdentity, known: Known): Promise<boolean> {
     const { publisher, now } = this.#options;
@@ -166,26 +164,10 @@ export class GatewayServing {
     return !(await publisher.verify(at));
   }
 
-  async #deploy(resource: Resource<'Gateway'>, known: Known): Promise<(Fault & { retry: boolean })[]> {
-    const { workloads, workloadOptions, world, metrics, log } = this.#options;
-    const desired = renderWorkloads(resource, { ...workloadOptions, egressPorts: known.ports });
-    const observed = (type: ResourceType, name: string): KubeObject | undefined =>
-      world.child(type.plural, `${resource.metadata.namespace}/${name}`);
-    try {
-      const { written, deleted, faults } = await metrics.phase('workloads', () => workloads.apply(desired, observed));
-      if (written.length + deleted.length > 0)
-        log.info({ gateway: resource.metadata.name, written, deleted }, 'workloads');
-      return faults.map(({ object, reason, message, retry }) => ({ reason, message: `${object}: ${message}`, retry }));
-    } catch (error) {
-      log.error({ gateway: resource.metadata.name, err: error }, 'the workloads cannot be written');
-      return [{ reason: 'Unavailable', message: (error as Error).message, retry: true }];
-    }
-  }
-
   #of(gateway: string): Known {
     let known = this.#known.get(gateway);
     if (known === undefined) {
-      known = { ports: [], keys: [], verifiedAt: this.#options.now() };
+      known = { ports: [], keys: [], warnings: [], verifiedAt: this.#options.now() };
       this.#known.set(gateway, known);
     }
     return known;

@@ -88,7 +88,7 @@ function reporting(keys: readonly CustomObject[]) {
   const writer = { offer: (_: ResourceType, { metadata }: CustomObject) => void offered.push(metadata.name) };
   const report = new StatusReport(tracker, writer as never, () => 1_000);
   const state = { replicas: { ready: 0, current: 0 }, paused: false };
-  const served = new Map<string, Serving>([[GATEWAY, { state, retry: undefined }]]);
+  const served = new Map<string, Serving>([[GATEWAY, { state, retry: false }]]);
   const pass = async (compiled: Compiled, full: boolean) => {
     offered.length = 0;
     looked.length = 0;

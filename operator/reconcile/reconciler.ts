@@ -35,8 +35,6 @@ export interface ReconcilerOptions {
   readonly log: Logger;
   /** Milliseconds since 1970, UTC. */
   readonly wallClock: () => number;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
   /** Asks for a full pass at a time of the wall clock. */
   readonly wakeAt: (at: number | undefined) => void;
   /** Asks for a settling pass at a time of the monotonic clock. */
@@ -162,13 +160,12 @@ export class Reconciler {
 
   /** Publishes and deploys, Gateways side by side: what fails for one is tried again and keeps none of the others waiting. */
   async #serve(compiled: Compiled, full: boolean): Promise<ReadonlyMap<string, Serving>> {
-    const { serving, metrics, wakeAt, settleAt, wallClock, now } = this.#options;
+    const { serving, metrics, wakeAt, wallClock } = this.#options;
     const served = await metrics.phase('serve', () =>
       Promise.all(
         compiled.judgedGateways.map(async ({ object, gateway }) => {
           const result = await serving.serve(object, gateway, compiled, full);
-          if (result.retry === 'all') wakeAt(wallClock() + RETRY_MS);
-          if (result.retry === 'settle') settleAt(now() + RETRY_MS);
+          if (result.retry) wakeAt(wallClock() + RETRY_MS);
           return [gateway, result] as const;
         }),
       ),
