@@ -1,7 +1,6 @@
 // Shapes of the kinds that Kubernetes itself brings, from the client package, as they travel: its classes have Date for times and `_from` for
 // reserved words; JSON has text and `from`. Types only: nothing of the package is loaded.
 import type {
-  CoreV1Event,
   EventsV1Event,
   V1ConfigMap,
   V1Deployment,
@@ -45,21 +44,3 @@ export type RoleBinding = WireObject<V1RoleBinding>;
 export type Secret = WireObject<V1Secret>;
 export type Service = WireObject<V1Service>;
 export type ServiceAccount = WireObject<V1ServiceAccount>;
-
-export type {
-  CoreV1Event,
-  EventsV1Event,
-  V1ConfigMap,
-  V1Deployment,
-  V1Lease,
-  V1Namespace,
-  V1NetworkPolicy,
-  V1Pod,
-  V1PodDisruptionBudget,
-  V1Role,
-  V1RoleBinding,
-  V1Secret,
-  V1Service,
-  V1ServiceAccount,
-  V2HorizontalPodAutoscaler,
-};
