@@ -10,6 +10,7 @@ import { bundleOf, keyEntry, policyEntry, upstreamEntry } from './admit/testing.
 import { buildSnapshot, SnapshotHolder } from './config/snapshot.ts';
 import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { KeyIndex } from './identify/key-index.ts';
+import { openCredentials } from './providers/testing.ts';
 import type { SourceFigures } from './telemetry/metrics.ts';
 
 const PEPPER = new SecretText('pepper'.repeat(8));
@@ -60,7 +61,9 @@ function load(keys: readonly KeyEntry[]): void {
   const upstreams = [{ ...upstreamEntry('anthropic'), baseUrl: `http://127.0.0.1:${port}` }];
   const bundle = bundleOf({ gateway, upstreams, policies: [policyEntry('all')] });
   const sorted = keys.toSorted((a, b) => (a.hash < b.hash ? -1 : 1));
-  holder.swap(buildSnapshot('r', bundle, { pepper: PEPPER, values: {} }, KeyIndex.of(PEPPER, sorted)));
+  holder.swap(
+    buildSnapshot('r', bundle, { pepper: PEPPER, values: {} }, KeyIndex.of(PEPPER, sorted), openCredentials()),
+  );
 }
 
 async function start(source?: SourceFigures, lingerMs?: number): Promise<void> {

@@ -174,14 +174,19 @@ function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot, wallClock: n
 }
 
 function poolOptions({ gateway }: Settings, environmentProxy: PoolOptions['proxy']): PoolOptions {
-  const { proxy } = gateway;
   return {
     connectTimeout: gateway.listen.timeouts.connect,
-    proxy:
-      proxy === undefined
-        ? environmentProxy
-        : { httpProxy: proxy.url, httpsProxy: proxy.url, noProxy: proxy.noProxy.join(',') },
+    proxy: gatewayProxy(gateway.proxy, environmentProxy),
   };
+}
+
+/** The proxy a Gateway names counts for everything that leaves it; without one, what the environment names. */
+export function gatewayProxy(
+  proxy: Settings['gateway']['proxy'],
+  environmentProxy: PoolOptions['proxy'],
+): PoolOptions['proxy'] {
+  if (proxy === undefined) return environmentProxy;
+  return { httpProxy: proxy.url, httpsProxy: proxy.url, noProxy: proxy.noProxy.join(',') };
 }
 
 /** A Gateway that calls itself loopback is reachable from this machine only. */

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { check } from './cli/check.ts';
 import { startDemoUpstream } from './cli/demo-upstream.ts';
+import { openedCredentials } from './cli/credential-ports.ts';
 import { environmentProxy } from './cli/environment-proxy.ts';
 import { isLoadThread, serveLoad } from './cli/load-worker.ts';
 import { run } from './cli/run.ts';
@@ -85,6 +86,7 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
     // The stand-in takes any key, so a first look needs no variable.
     environment: demo === undefined ? env : { ANTHROPIC_API_KEY: 'demo', ...env },
     environmentProxy: environmentProxy(env),
+    openCredentials: openedCredentials({ environment: env, environmentProxy: environmentProxy(env) }),
     version: packageJson.version,
     demo,
     audit: sink,
@@ -124,6 +126,7 @@ async function serveInCluster(gateway: string | undefined): Promise<void> {
     serviceAccountFolder: env['PORTCULLIS_SERVICE_ACCOUNT_DIR'] ?? SERVICE_ACCOUNT_FOLDER,
     configFolder: env['PORTCULLIS_CONFIG_DIR'] ?? CONFIG_FOLDER,
     environmentProxy: environmentProxy(env),
+    openCredentials: openedCredentials({ environment: env, environmentProxy: environmentProxy(env) }),
     listenHost: env['PORTCULLIS_LISTEN_HOST'],
     version: packageJson.version,
     audit: sink,

@@ -8,6 +8,7 @@ import {
 } from '#shared/bundle/bundle.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { buildSnapshot, type Settings } from '../config/snapshot.ts';
+import { openCredentials } from '../providers/testing.ts';
 import { KeyIndex } from '../identify/key-index.ts';
 import type { Principal } from '../identify/principal.ts';
 
@@ -63,7 +64,7 @@ export function upstreamEntry(
     labels: {},
     provider: 'Anthropic',
     baseUrl: `https://${name}.test`,
-    auth: { type: 'Headers' },
+    credential: { type: 'Headers' },
     headers: [],
     priority: 0,
     weight: 1,
@@ -84,7 +85,8 @@ export interface World {
 /** The settings of a Gateway in {@link HOME} with one upstream, unless there are others. */
 export function settingsOf(world: World): Settings {
   const pepper = new SecretText('p'.repeat(32));
-  return buildSnapshot('test', bundleOf(world), { pepper, values: {} }, KeyIndex.of(pepper, [])).settings;
+  return buildSnapshot('test', bundleOf(world), { pepper, values: {} }, KeyIndex.of(pepper, []), openCredentials())
+    .settings;
 }
 
 /** The bundle of such a Gateway. */

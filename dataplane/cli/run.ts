@@ -6,6 +6,7 @@ import { buildSnapshot, SnapshotHolder } from '../config/snapshot.ts';
 import { createDataPlane, type DataPlane } from '../data-plane.ts';
 import { KeyIndex } from '../identify/key-index.ts';
 import type { AuditSink } from '../meter/audit.ts';
+import type { OpenCredentials } from '../providers/target.ts';
 import type { PoolOptions } from '../route/pools.ts';
 import type { DemoUpstream } from './demo-upstream.ts';
 import { guardProgram, loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
@@ -16,6 +17,7 @@ export interface RunOptions extends LoadRequest {
   /** File that starts this program, for the load thread. */
   readonly program: string;
   readonly environmentProxy: PoolOptions['proxy'];
+  readonly openCredentials: OpenCredentials;
   readonly version: string;
   readonly demo: DemoUpstream | undefined;
   readonly audit: AuditSink;
@@ -63,7 +65,7 @@ function load({ program, paths, stateFolder, gateway, environment }: RunOptions)
   return loadOnThread(program, { paths, stateFolder, gateway, environment: { ...environment } });
 }
 
-async function apply(loaded: Loaded, { demo }: RunOptions, holder: SnapshotHolder): Promise<void> {
+async function apply(loaded: Loaded, { demo, openCredentials }: RunOptions, holder: SnapshotHolder): Promise<void> {
   const { revision, bundle, shards } = loaded;
   const pepper = new SecretText(loaded.pepper);
   const values = Object.fromEntries(
@@ -72,7 +74,7 @@ async function apply(loaded: Loaded, { demo }: RunOptions, holder: SnapshotHolde
   const upstreams =
     demo === undefined ? bundle.upstreams : bundle.upstreams.map((entry) => ({ ...entry, baseUrl: demo.url }));
   const keys = await KeyIndex.load(pepper, shards, holder.current?.keys);
-  holder.swap(buildSnapshot(revision, { ...bundle, upstreams }, { pepper, values }, keys));
+  holder.swap(buildSnapshot(revision, { ...bundle, upstreams }, { pepper, values }, keys, openCredentials));
 }
 
 /** Puts an edit into force, or leaves the last good configuration serving and says why. */

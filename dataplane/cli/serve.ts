@@ -12,7 +12,15 @@ export interface ServeOptions
   extends
     Pick<
       ClusterOptions,
-      'identity' | 'environment' | 'serviceAccountFolder' | 'configFolder' | 'version' | 'audit' | 'now' | 'wallClock'
+      | 'identity'
+      | 'environment'
+      | 'serviceAccountFolder'
+      | 'configFolder'
+      | 'openCredentials'
+      | 'version'
+      | 'audit'
+      | 'now'
+      | 'wallClock'
     >,
     Pick<DataPlaneOptions, 'environmentProxy' | 'listenHost'> {
   readonly random: () => number;

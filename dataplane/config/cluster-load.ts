@@ -5,6 +5,7 @@ import { partsOf } from '#shared/bundle/index-text.ts';
 import { decodePart, PartError, readBundle, readCredentials } from '#shared/bundle/parts.ts';
 import { keyPartName, type BundleIndex, type PartName } from '#shared/bundle/publication.ts';
 import { KeyIndex, type ShardSource } from '../identify/key-index.ts';
+import type { OpenCredentials } from '../providers/target.ts';
 import { LoadFault } from './cluster-fault.ts';
 import type { Place } from './cluster-place.ts';
 import { buildSnapshot, type Snapshot } from './snapshot.ts';
@@ -30,6 +31,7 @@ export async function loadPublication(
   index: BundleIndex,
   place: Place,
   before: Publication | undefined,
+  open: OpenCredentials,
 ): Promise<Publication> {
   const keysBefore = before?.snapshot.keys;
   const changed = partsOf(index.keyParts).filter((part) => {
@@ -48,7 +50,8 @@ export async function loadPublication(
       return { sha256: index.parts[part]!.sha256, json: read.get(part) };
     });
     const keys = await KeyIndex.load(credentials.pepper, shards, keysBefore);
-    return { index, bundle, credentials, changed, snapshot: buildSnapshot(index.revision, bundle, credentials, keys) };
+    const snapshot = buildSnapshot(index.revision, bundle, credentials, keys, open);
+    return { index, bundle, credentials, changed, snapshot };
   } catch (error) {
     throw asFault(error);
   }

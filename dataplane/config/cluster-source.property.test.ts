@@ -8,6 +8,7 @@ import { ALL_PARTS, INDEX_KEY, indexName, PART_KEY, partName } from '#shared/bun
 import { HOME } from '../admit/testing.ts';
 import { apiPlace, type DataObject } from './cluster-place.ts';
 import { ClusterSource } from './cluster-source.ts';
+import { openCredentials } from '../providers/testing.ts';
 import { SnapshotHolder } from './snapshot.ts';
 import { FakeCluster, GATEWAY, hashOf, indexObject, served, valueOf, type Content } from './testing.ts';
 
@@ -86,6 +87,7 @@ class Life {
   constructor() {
     this.source = new ClusterSource({
       holder: this.holder,
+      openCredentials: openCredentials(),
       api: apiPlace(this.cluster.client, { namespace: HOME, name: GATEWAY }),
       mount: this.cluster.mountPlace,
       watch: (listener) => {

@@ -8,6 +8,7 @@ import { HOME } from '../admit/testing.ts';
 import type { LoadFault } from './cluster-fault.ts';
 import { apiPlace } from './cluster-place.ts';
 import { ClusterSource, type ClusterSourceOptions } from './cluster-source.ts';
+import { openCredentials } from '../providers/testing.ts';
 import { SnapshotHolder } from './snapshot.ts';
 import { FakeCluster, GATEWAY, hashOf, indexObject, served, valueOf, type Content } from './testing.ts';
 
@@ -30,6 +31,7 @@ function make(options: Partial<ClusterSourceOptions> = {}): ClusterSource {
   loads = [];
   source = new ClusterSource({
     holder,
+    openCredentials: openCredentials(),
     api: apiPlace(cluster.client, { namespace: HOME, name: GATEWAY }),
     mount: cluster.mountPlace,
     watch: (listener) => {

@@ -6,6 +6,7 @@ import type { BundleIndex } from '#shared/bundle/publication.ts';
 import { Backoff, type BackoffRule } from '#shared/kube/backoff.ts';
 import type { LoadFault } from './cluster-fault.ts';
 import { IndexFollower, type IndexFollowerOptions } from './cluster-index.ts';
+import type { OpenCredentials } from '../providers/target.ts';
 import { loadPublication, type Publication } from './cluster-load.ts';
 import type { Place } from './cluster-place.ts';
 import { Revocations } from './cluster-revocations.ts';
@@ -35,6 +36,7 @@ const COMPLAIN_EVERY_MS = 15_000;
 
 export interface ClusterSourceOptions extends IndexFollowerOptions {
   readonly holder: SnapshotHolder;
+  readonly openCredentials: OpenCredentials;
   readonly observer: SourceObserver;
   readonly log: Logger;
   readonly retry?: BackoffRule;
@@ -157,7 +159,9 @@ export class ClusterSource {
     place: Place['name'],
   ): Promise<{ readonly publication: Publication } | { readonly fault: LoadFault }> {
     try {
-      return { publication: await loadPublication(index, this.#options[place], this.#inForce) };
+      return {
+        publication: await loadPublication(index, this.#options[place], this.#inForce, this.#options.openCredentials),
+      };
     } catch (error) {
       return { fault: error as LoadFault };
     }

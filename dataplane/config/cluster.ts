@@ -6,6 +6,7 @@ import { inClusterConnection } from '#shared/kube/in-cluster.ts';
 import { createKubeClient } from '#shared/kube/kube-client.ts';
 import type { SecretUse } from '../identify/previous-secret.ts';
 import type { AuditSink } from '../meter/audit.ts';
+import type { OpenCredentials } from '../providers/target.ts';
 import type { SourceFigures } from '../telemetry/metrics.ts';
 import type { FaultReason } from './cluster-fault.ts';
 import { PodLease, type PodIdentity } from './cluster-lease.ts';
@@ -26,6 +27,7 @@ export interface ClusterOptions {
   /** Folder where the parts are mounted; it may be empty or not be there. */
   readonly configFolder: string;
   readonly holder: SnapshotHolder;
+  readonly openCredentials: OpenCredentials;
   readonly version: string;
   readonly audit: AuditSink;
   readonly log: Logger;
@@ -64,6 +66,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
   let revisionBefore: string | undefined;
   const source = new ClusterSource({
     holder,
+    openCredentials: options.openCredentials,
     api: apiPlace(client, { namespace, name: gateway }),
     mount: mountPlace(options.configFolder, gateway),
     watch: (listener) =>

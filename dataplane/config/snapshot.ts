@@ -8,7 +8,7 @@ import { ModelTable } from '../admit/models.ts';
 import { NetworkList } from '../admit/network.ts';
 import type { KeyIndex } from '../identify/key-index.ts';
 import { PriceBook } from '../meter/price-book.ts';
-import { upstreamTargets, type UpstreamTarget } from '../providers/target.ts';
+import { upstreamTargets, type OpenCredentials, type UpstreamTarget } from '../providers/target.ts';
 
 /** The part of a configuration that a running call may keep. */
 export interface Settings {
@@ -36,16 +36,23 @@ export class UnknownFormatError extends Error {
 
 /**
  * @param revision content hash of the configuration, reported in metrics and status
+ * @param open credentials of upstreams live longer than a configuration: what did not change is taken over
  * @throws {UnknownFormatError} when the bundle was written by another major version
  */
-export function buildSnapshot(revision: string, bundle: Bundle, credentials: Credentials, keys: KeyIndex): Snapshot {
+export function buildSnapshot(
+  revision: string,
+  bundle: Bundle,
+  credentials: Credentials,
+  keys: KeyIndex,
+  open: OpenCredentials,
+): Snapshot {
   const format: number = bundle.format;
   if (format !== BUNDLE_FORMAT) {
     throw new UnknownFormatError(`bundle format ${format} is not ${BUNDLE_FORMAT}: upgrade the data plane`);
   }
   const { gateway } = bundle;
   const models = new ModelTable(gateway.builtinModels, bundle.models, bundle.upstreams);
-  const upstreams = upstreamTargets(bundle.upstreams, credentials);
+  const upstreams = upstreamTargets(bundle.upstreams, credentials, open, gateway.proxy);
   return {
     settings: {
       revision,

@@ -19,6 +19,7 @@ import type { KubeObject, ResourceType } from '#shared/kube/object.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import { bundleOf, HOME, keyEntry, upstreamEntry } from '../admit/testing.ts';
+import { outgoing } from '../credentials/testing.ts';
 import type { IndexListener } from './cluster-index.ts';
 import type { DataObject, Place } from './cluster-place.ts';
 import { shownBy } from './cluster-watch.ts';
@@ -163,7 +164,7 @@ export const hashOf = (name: string): string => keyHash(PEPPER, valueOf(name)).t
 /** What a snapshot serves, in the numbers of {@link Content}. */
 export function served({ settings, keys }: Snapshot, names: readonly string[]): Content {
   const headers: string[] = [];
-  settings.upstreams[0]!.appendHeaders(headers);
+  void settings.upstreams[0]!.credential.authorize(outgoing({ headers }), 'me');
   const entries = names.flatMap((name) => {
     const entry = keys.find(valueOf(name));
     return entry === undefined ? [] : [[name, Number(entry.prefix)] as const];
@@ -182,7 +183,10 @@ export function entryOf(name: string, version: number, parts: Partial<KeyEntry> 
 
 function partJson(part: PartName, { bundle, credentials, keys }: Content): Uint8Array {
   if (part === 'bundle') {
-    const upstream = { ...upstreamEntry('anthropic'), auth: { type: 'APIKey', credential: 'anthropic' } } as const;
+    const upstream = {
+      ...upstreamEntry('anthropic'),
+      credential: { type: 'Fixed', header: 'x-api-key', credential: 'anthropic' },
+    } as const;
     return bundleJson(bundleOf({ gateway: { environment: String(bundle) }, upstreams: [upstream] }));
   }
   if (part === 'credentials') {

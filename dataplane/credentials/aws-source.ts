@@ -70,11 +70,12 @@ export class AwsSource implements CredentialSource {
     return SIGNED_REQUEST.test(typeof text === 'string' ? text : text.toString('latin1'));
   }
 
-  rejected(caller: string, date: string | undefined): void {
-    this.#skew.learn(date, this.#ports.clock.now());
+  rejected(caller: string, date: string | undefined): boolean {
+    const clockWasWrong = this.#skew.learn(date, this.#ports.clock.now());
     this.#base.rejected();
     const session = this.#for(caller);
     if (session !== this.#base) session.rejected();
+    return clockWasWrong;
   }
 
   state(): CredentialState {

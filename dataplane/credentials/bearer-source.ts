@@ -47,8 +47,10 @@ export class BearerSource implements CredentialSource {
     return this.#renewal.known().some((token) => holdsSecret(text, token));
   }
 
-  rejected(): void {
+  /** The new token comes in its own time; a call does not wait for it. */
+  rejected(): false {
     this.#renewal.rejected();
+    return false;
   }
 
   state(): CredentialState {

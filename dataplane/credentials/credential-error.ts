@@ -38,6 +38,13 @@ export class CredentialError extends Error implements CredentialFault {
   }
 }
 
+const PASSING: ReadonlySet<CredentialFaultCode> = new Set(['rate_limited', 'unavailable', 'unreachable', 'timed_out']);
+
+/** True when another try may succeed without anybody changing anything. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof CredentialError) || PASSING.has(error.code);
+}
+
 const MAX_CHARS = 400;
 /** JSON Web Tokens, Anthropic tokens, Google tokens, private keys, and any run of letters too long to be a word or a name. */
 const SECRET_LIKE =

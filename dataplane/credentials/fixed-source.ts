@@ -16,14 +16,19 @@ export class FixedSource implements CredentialSource {
   readonly id: string;
   readonly settled = Promise.resolve();
   readonly #headers: readonly FixedHeader[];
+  readonly #standby: readonly FixedHeader[] | undefined;
+  #current: readonly FixedHeader[];
 
-  constructor(id: string, headers: readonly FixedHeader[]) {
+  /** @param standby takes over once the first was refused, until the configuration changes */
+  constructor(id: string, headers: readonly FixedHeader[], standby?: readonly FixedHeader[]) {
     this.id = id;
     this.#headers = headers;
+    this.#standby = standby;
+    this.#current = headers;
   }
 
   authorize({ headers }: OutgoingRequest): undefined {
-    for (const { name, scheme = '', value } of this.#headers) headers.push(name, scheme + value.reveal());
+    for (const { name, scheme = '', value } of this.#current) headers.push(name, scheme + value.reveal());
   }
 
   setsHeader(name: string): boolean {
@@ -31,10 +36,16 @@ export class FixedSource implements CredentialSource {
   }
 
   leaksInto(text: Buffer | string): boolean {
-    return this.#headers.some(({ value }) => holdsSecret(text, value));
+    const holds = ({ value }: FixedHeader): boolean => holdsSecret(text, value);
+    return this.#headers.some(holds) || this.#standby?.some(holds) === true;
   }
 
-  rejected(): void {}
+  /** Several calls may have gone out under the first one; each of them is worth sending once more. */
+  rejected(): boolean {
+    if (this.#standby === undefined) return false;
+    this.#current = this.#standby;
+    return true;
+  }
 
   state(): CredentialState {
     return { kind: this.kind, status: 'Valid', validUntil: undefined, fault: undefined };

@@ -11,12 +11,14 @@ export class Skew {
   /**
    * @param date a `date` header
    * @param now milliseconds since 1970 by our clock when it arrived
+   * @returns true when what was signed before was off by more than is tolerated
    */
-  learn(date: string | null | undefined, now: number): void {
+  learn(date: string | null | undefined, now: number): boolean {
     const theirs = Date.parse(date ?? '');
-    if (Number.isNaN(theirs)) return;
-    const offset = theirs - now;
+    if (Number.isNaN(theirs)) return false;
+    const [before, offset] = [this.#offset, theirs - now];
     this.#offset = Math.abs(offset) < TOLERATED_MS ? 0 : offset;
+    return Math.abs(this.#offset - before) >= TOLERATED_MS;
   }
 }
 

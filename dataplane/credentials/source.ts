@@ -47,8 +47,9 @@ export interface CredentialSource {
    * Told of a 401 or 403, which may mean that the credential was revoked or that our clock is wrong. Never throws.
    * @param caller as in {@link authorize}
    * @param date the answer's `date` header
+   * @returns true when the same call, authorized anew, would carry something else and is worth sending once more
    */
-  rejected(caller: string, date: string | undefined): void;
+  rejected(caller: string, date: string | undefined): boolean;
   state(): CredentialState;
   /** Resolves when the first attempt to get the credential has ended, well or badly. */
   readonly settled: Promise<void>;

@@ -14,6 +14,7 @@ import type { CredentialPorts, CredentialSource } from './source.ts';
 export interface FixedSpec {
   readonly type: 'Fixed';
   readonly headers: readonly FixedHeader[];
+  readonly standby?: readonly FixedHeader[];
 }
 
 /** What a configuration says of an upstream's credential, secrets filled in. */
@@ -58,7 +59,7 @@ export class CredentialSources {
 function open(id: string, spec: CredentialSpec, refresher: Refresher, ports: CredentialPorts): CredentialSource {
   switch (spec.type) {
     case 'Fixed':
-      return new FixedSource(id, spec.headers);
+      return new FixedSource(id, spec.headers, spec.standby);
     case 'AWS':
       return new AwsSource(id, spec, refresher, ports);
     case 'Google':

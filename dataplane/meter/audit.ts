@@ -38,6 +38,7 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     model: record.model,
     served_model: record.upstreamModel,
     upstream: record.upstream,
+    upstream_credential: record.upstreamCredential,
     upstream_status: record.upstreamStatus,
     upstream_request_id: record.upstreamRequestId,
     cloud_request_id: record.cloudRequestId,

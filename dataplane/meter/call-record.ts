@@ -15,6 +15,8 @@ export interface CallRecord {
   /** As the upstream was asked. */
   upstreamModel: string | undefined;
   upstream: string | undefined;
+  /** Id of the credential the upstream was asked under; nothing secret. */
+  upstreamCredential: string | undefined;
   upstreamStatus: number | undefined;
   upstreamRequestId: string | undefined;
   cloudRequestId: string | undefined;
@@ -49,6 +51,7 @@ export function newCallRecord(startedAt: number): CallRecord {
     model: undefined,
     upstreamModel: undefined,
     upstream: undefined,
+    upstreamCredential: undefined,
     upstreamStatus: undefined,
     upstreamRequestId: undefined,
     cloudRequestId: undefined,

@@ -5,6 +5,9 @@ import { splitBetas, type BetaDecider, type BetaDecision, type FieldDecision } f
 import { familyFacts, type BodyFormat, type FamilyFacts, type ProviderFamily } from '#shared/catalog/families.ts';
 import { replaceSpans, type Replacement } from './body-rules-splice.ts';
 import { bodyPlan, type BodyNode, type TopLevelPlan } from './body-rules-plan.ts';
+
+import type { Field } from '../wire/json-fields.ts';
+import { replaceValue } from '../wire/json-values.ts';
 import { walkBody, type Span, type WalkResult } from './body-rules-walk.ts';
 
 /** One call, as far as its body and the two headers matter. */
@@ -15,6 +18,8 @@ export interface BodyCall {
   readonly format: BodyFormat;
   /** `model` of the body; absent where the path says it. */
   readonly bodyModel?: string;
+  /** Where that stands, value only: saves the walk when nothing else is to change. */
+  readonly modelField?: Field;
   /** Id the upstream is asked for. */
   readonly model: string;
   /** Versions the model takes where that depends on it (`bedrockVersions` of the catalog). */
@@ -100,8 +105,9 @@ export class BodyRules {
     const layout = this.#layoutFor(call);
     const inHeader = splitBetas(call.beta);
     let decision = this.#decide(inHeader);
-    if (layout === 'plain' && call.bodyModel === call.model && isEmpty(decision.fields)) {
-      return this.#adapted(call, call.body, decision, undefined, call.beta);
+    if (layout === 'plain' && isEmpty(decision.fields)) {
+      const body = withModel(call);
+      if (body !== undefined) return this.#adapted(call, body, decision, undefined, call.beta);
     }
 
     let walk = walkBody(call.body, this.#planFor(decision.fields, layout));
@@ -210,6 +216,12 @@ export class BodyRules {
       }
     }
   }
+}
+
+/** Undefined when the body has to be walked for its model. */
+function withModel({ body, bodyModel, modelField, model }: BodyCall): Buffer | undefined {
+  if (bodyModel === model) return body;
+  return modelField === undefined ? undefined : replaceValue(body, modelField, JSON.stringify(model));
 }
 
 /** The date the client asked for: in a body of its own, where a dialect string is none, or in the header. */

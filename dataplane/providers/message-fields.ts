@@ -3,8 +3,6 @@ import { refuse } from '../errors.ts';
 import { FieldSet, scanTopLevel, type Field } from '../wire/json-fields.ts';
 import { decodeString, fieldBoolean } from '../wire/json-values.ts';
 
-export { replaceValue } from '../wire/json-values.ts';
-
 /** A repeat of any of these is refused: what was checked must be what the provider reads. */
 const WANTED = new FieldSet(
   ['model', 'stream', 'max_tokens', 'speed', 'thinking', 'inference_geo', 'service_tier'],

@@ -3,7 +3,9 @@ import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
 import { SecretText } from '#shared/secret-text.ts';
-import { UpstreamTarget } from './target.ts';
+import { outgoing } from '../credentials/testing.ts';
+import { upstreamTargets, type UpstreamTarget } from './target.ts';
+import { openCredentials } from './testing.ts';
 
 const KEY = 'sk-ant-planted-key-0001';
 const HEADER = 'planted-header-value-0002';
@@ -15,7 +17,7 @@ const entry: UpstreamEntry = {
   labels: {},
   provider: 'Anthropic',
   baseUrl: 'https://api.example',
-  auth: { type: 'APIKey', credential: 'ref-a' },
+  credential: { type: 'Fixed', header: 'x-api-key', credential: 'ref-a' },
   headers: [{ name: 'x-tenant', credential: 'ref-b' }],
   priority: 1,
   weight: 1,
@@ -29,9 +31,12 @@ const credentials = {
   values: { 'ref-a': new SecretText(KEY), 'ref-b': new SecretText(HEADER) },
 };
 
+const targetOf = (): UpstreamTarget => upstreamTargets([entry], credentials, openCredentials())[0]!;
+
 test('[SEC-21] neither inspection nor JSON of a target or of credentials shows a secret', () => {
-  const target = new UpstreamTarget(entry, credentials);
+  const target = targetOf();
   const sent: string[] = [];
+  void target.credential.authorize(outgoing({ headers: sent }), 'me');
   target.appendHeaders(sent);
   expect(sent).toEqual(['x-api-key', KEY, 'x-tenant', HEADER]);
   const shown = [target, credentials]
@@ -45,5 +50,5 @@ test.each([
   ['a header value', HEADER, true],
   ['something else', Buffer.from('you sent sk-ant-planted'), false],
 ])('[SEC-21] recognises its secrets in %s', (_name, text, leaks) => {
-  expect(new UpstreamTarget(entry, credentials).leaksInto(text)).toBe(leaks);
+  expect(targetOf().leaksInto(text)).toBe(leaks);
 });

@@ -2,8 +2,9 @@
 // collected, because it may lead to another attempt.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import type { UpstreamRequest } from '../providers/anthropic.ts';
+import type { UpstreamRequest } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
+import { isPassing } from '../credentials/credential-error.ts';
 import { decodeWhole } from './content-coding.ts';
 import type { Failure, UpstreamAnswer } from './failure.ts';
 import { requestBody } from './request-body.ts';
@@ -61,12 +62,36 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#now = now;
   }
 
-  /** @param connections opens them when first used, and fails as a connection does when it cannot */
-  dispatch(connections: () => Dispatcher, { path, headers, body }: UpstreamRequest): void {
+  /**
+   * @param connections opens them when first used, and fails as a connection does when it cannot
+   * @param caller id of the principal, for credentials that carry a name to the provider
+   */
+  dispatch(connections: () => Dispatcher, request: UpstreamRequest, caller: string): void {
+    this.#deadline = this.#now() + this.#times.connect;
+    const { path, headers, body } = request;
+    const outgoing = { method: 'POST', origin: this.target.origin, path, headers, body };
+    const pending = this.target.credential.authorize(outgoing, caller);
+    if (pending === undefined) {
+      this.#send(connections, request);
+      return;
+    }
+    void this.#sendAfter(pending, connections, request);
+  }
+
+  async #sendAfter(credential: Promise<undefined>, connections: () => Dispatcher, request: UpstreamRequest) {
+    try {
+      await credential;
+    } catch (error) {
+      this.#settle({ kind: 'credential', target: this.target, retry: isPassing(error) });
+      return;
+    }
+    if (!this.#settled) this.#send(connections, request);
+  }
+
+  #send(connections: () => Dispatcher, { path, headers, body }: UpstreamRequest): void {
     const upload = requestBody(body);
     this.#body = upload;
     headers.push('content-length', String(body.length));
-    this.#deadline = this.#now() + this.#times.connect;
     try {
       const options = { origin: this.target.origin, path, method: 'POST', headers, body: upload.body as never };
       connections().dispatch(options, this);
@@ -163,6 +188,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       body: decodeWhole(Buffer.concat(this.#collected), this.#headers['content-encoding'], MAX_COLLECTED),
       contentType: text(this.#headers['content-type']),
       retryAfter: text(this.#headers['retry-after']),
+      date: text(this.#headers['date']),
     };
     if (this.#owner.verdict(this.#status) === 'failed') {
       this.#settle({ kind: 'status', target: this.target, answer });

@@ -6,9 +6,10 @@ import type { Grant } from '../admit/admit.ts';
 import { GatewayError, refuse } from '../errors.ts';
 import type { Outcome } from '../meter/call-record.ts';
 import { openTap, type UsageTap } from '../meter/usage-tap.ts';
-import { anthropicRequest, type ProviderRequest } from '../providers/anthropic.ts';
+import type { ProviderRequest } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
-import { answerError, answerJson } from '../server/answer.ts';
+import { upstreamRequest } from '../providers/upstream-request.ts';
+import { answerError, answerRefusal } from '../server/answer.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { answerOf, finalAnswer, type Failure, type FinalAnswer, type UpstreamAnswer } from './failure.ts';
@@ -29,6 +30,8 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   readonly #counting: boolean;
   #request: ProviderRequest | undefined;
   #connectRetries = 0;
+  /** The upstream at hand was asked once more under another credential. */
+  #reauthorized = false;
   /** Of the process clock: when the attempt at hand was sent. */
   #triedAt = 0;
   #attempt: Attempt | undefined;
@@ -41,7 +44,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#context = context;
     this.#grant = grant;
     this.#request = request;
-    this.#counting = request.path !== '/v1/messages';
+    this.#counting = request.operation === 'count';
     this.#plan = planOf(context, call, grant, this.#counting);
   }
 
@@ -114,6 +117,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       this.#try(target);
       return;
     }
+    if (failure.kind === 'status' && this.#reauthorizes(failure.answer, target)) return;
     this.#failures.push(failure);
     this.#noteHealth(failure);
     if (failure.kind === 'timeout') this.#observeLatency(target);
@@ -125,6 +129,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   answered(answer: UpstreamAnswer): void {
     const target = this.#attempt!.target;
     this.#context.observe.attempt(target.key, String(answer.status));
+    if (this.#reauthorizes(answer, target)) return;
     if (!this.#counting) noteAnswer(this.#context.breakers, target, this.#plan.model.id, answer);
     this.#answer(answerOf(answer, target, this.#configured));
   }
@@ -139,13 +144,18 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       this.#observeLatency(target);
       this.#plan.served();
     }
+    const { operation } = this.#request!;
     this.#request = undefined;
     call.record.firstByteAt = this.now();
     call.record.upstreamStatus = status;
     withoutSecrets(headers, target);
     call.record.upstreamRequestId = text(headers['request-id']);
     call.record.cloudRequestId = text(headers['x-amzn-requestid']);
-    this.#tap = openTap(isEventStream(headers['content-type']), this.#counting);
+    const contentType = text(headers['content-type']) ?? '';
+    const inbound = target.provider.answer?.(operation, contentType, call.id);
+    const isStream = isEventStream(inbound?.contentType ?? contentType);
+    this.#tap = openTap(isStream, this.#counting);
+    const outbound = call.dialect.answer?.(operation, isStream);
     const extra = call.settings.gateway.routing.exposeUpstream ? ['x-portcullis-upstream', target.key] : [];
     this.#relay = new Relay(
       this,
@@ -155,6 +165,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       status,
       headers,
       extra,
+      { inbound, outbound },
     );
     return this.#relay;
   }
@@ -165,33 +176,52 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   }
 
   #tryNext(): void {
-    const target = this.#plan.next();
-    if (target === undefined) {
-      this.#answer(finalAnswer(this.#failures, this.#configured, this.#grant.access));
-      return;
+    for (;;) {
+      const target = this.#plan.next();
+      if (target === undefined) {
+        this.#answer(finalAnswer(this.#failures, this.#configured, this.#grant.access));
+        return;
+      }
+      this.#connectRetries = 0;
+      this.#reauthorized = false;
+      const { model } = this.#plan;
+      // A fallback: the record and the request speak of the model that is asked for now.
+      if (model !== this.#request!.model) {
+        this.#request = { ...this.#request!, model };
+        this.call.record.model = model.id;
+      }
+      if (this.#try(target)) return;
     }
-    this.#connectRetries = 0;
-    const { model } = this.#plan;
-    // A fallback: the record and the request speak of the model that is asked for now.
-    if (model !== this.#request!.model) {
-      this.#request = { ...this.#request!, model };
-      this.call.record.model = model.id;
-    }
-    this.#try(target);
   }
 
-  #try(target: UpstreamTarget): void {
+  /** True when the credential of the upstream has another form, and the call goes out once more under it. */
+  #reauthorizes({ status, date }: UpstreamAnswer, target: UpstreamTarget): boolean {
+    if (status !== 401 && status !== 403) return false;
+    const again = target.credential.rejected(this.#request!.caller.id, date);
+    if (!again || this.#reauthorized) return false;
+    this.#reauthorized = true;
+    return this.#try(target);
+  }
+
+  /** @returns false when the upstream cannot be asked for this */
+  #try(target: UpstreamTarget): boolean {
     const { record, settings } = this.call;
-    const upstream = anthropicRequest(target, this.#request!);
+    const upstream = upstreamRequest(target, this.#request!);
+    if (upstream instanceof GatewayError) {
+      this.#failures.push({ kind: 'unfit', target, error: upstream });
+      return false;
+    }
     if (!this.#counting) this.#context.breakers.trying(target.key, this.#plan.model.id, target.entry.breaker);
     this.#triedAt = this.now();
     record.attempts++;
     record.upstream = target.key;
     record.upstreamModel = upstream.modelId;
+    record.upstreamCredential = target.credential.id;
     const { connect, firstByte } = settings.gateway.listen.timeouts;
     const times = { connect, firstByte: target.entry.firstByteTimeout ?? firstByte };
     this.#attempt = new Attempt(target, this, times, this.now);
-    this.#attempt.dispatch(() => this.#context.pools.of(target.origin), upstream);
+    this.#attempt.dispatch(() => this.#context.pools.of(target.origin), upstream, this.#request!.caller.id);
+    return true;
   }
 
   #answer(final: FinalAnswer): void {
@@ -204,13 +234,13 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       call.record.upstreamStatus = status;
       const extra = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
       if (!retry) extra.push('x-should-retry', 'false');
-      answerJson(call, status, body, extra);
+      answerRefusal(call, status, body, extra);
     }
     this.#finish();
   }
 
   #noteHealth(failure: Failure): void {
-    if (this.#counting) return;
+    if (this.#counting || failure.kind === 'unfit') return;
     const { breakers } = this.#context;
     const { key, entry } = failure.target;
     const model = this.#plan.model.id;

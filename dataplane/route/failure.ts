@@ -6,6 +6,10 @@ import type { UpstreamTarget } from '../providers/target.ts';
 import { withoutAccountIds } from './account-ids.ts';
 
 export type Failure =
+  /** Nothing was sent: this upstream cannot be asked for that. */
+  | { readonly kind: 'unfit'; readonly target: UpstreamTarget; readonly error: GatewayError }
+  /** Nothing was sent: the gateway has no credential for it. */
+  | { readonly kind: 'credential'; readonly target: UpstreamTarget; readonly retry: boolean }
   | { readonly kind: 'connect' | 'network' | 'timeout' | 'redirect'; readonly target: UpstreamTarget }
   | { readonly kind: 'status'; readonly target: UpstreamTarget; readonly answer: UpstreamAnswer };
 
@@ -15,6 +19,7 @@ export interface UpstreamAnswer {
   readonly body: Buffer;
   readonly contentType: string | undefined;
   readonly retryAfter: string | undefined;
+  readonly date: string | undefined;
 }
 
 /** What goes to the client: an upstream's own words, or ours. */
@@ -59,6 +64,11 @@ export function finalAnswer(failures: readonly Failure[], configured: number, bo
     const last = failures.findLast((failure) => failure.kind === 'status' && preferred(failure.answer.status));
     if (last?.kind === 'status') return answerOf(last.answer, last.target, configured);
   }
+  const refused = failures.find(({ kind }) => kind === 'credential');
+  if (refused?.kind === 'credential' && !refused.retry) return upstreamAuth();
+  const unfit = failures.find(({ kind }) => kind === 'unfit');
+  if (unfit?.kind === 'unfit' && failures.every(({ kind }) => kind === 'unfit'))
+    return { kind: 'own', error: unfit.error };
   const timedOut = failures.every(({ kind }) => kind === 'timeout');
   const what = `all upstreams ${timedOut ? 'timed out' : 'failed'} (${configured} attempted)`;
   if (boundary?.bounded !== true)
@@ -74,24 +84,27 @@ export function finalAnswer(failures: readonly Failure[], configured: number, bo
   };
 }
 
+/** 403, not 401: the user's own credential is fine, and signing in again would not help. */
+function upstreamAuth(): FinalAnswer {
+  const message = 'upstream authentication failed at the gateway: this is not your credential, tell your platform team';
+  return own(403, 'upstream_auth', message);
+}
+
 /** An upstream's refusal as the client gets it. */
 export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configured: number): FinalAnswer {
-  const { status, body } = answer;
-  if (status === 401 || status === 403) {
-    // 403, not 401: the user's own credential is fine, and signing in again would not help.
-    return own(
-      403,
-      'upstream_auth',
-      'upstream authentication failed at the gateway: this is not your credential, tell your platform team',
-    );
-  }
+  const { body } = answer;
+  const words = target.leaksInto(body) ? undefined : anthropicMessage(answer);
+  // Clouds answer in shapes of their own; what those mean, their families know.
+  const refusal = words === undefined ? target.provider.refusal?.(answer.status, body.toString()) : undefined;
+  const status = refusal?.status ?? answer.status;
+  if (status === 401 || status === 403) return upstreamAuth();
   if (status >= 500 && status !== 501 && status !== 529) {
     return own(502, 'upstreams_failed', `all upstreams failed (${configured} attempted)`);
   }
   const reason = `upstream_${status}`;
   const wait = status === 429 || status === 529 ? (retryAfterSeconds(answer) ?? 1) : undefined;
-  const words = target.leaksInto(body) ? undefined : anthropicMessage(answer);
-  if (words === undefined) return own(status, reason, WORDS[status] ?? 'upstream rejected the request', wait);
+  if (words === undefined)
+    return own(status, reason, refusal?.message ?? WORDS[status] ?? 'upstream rejected the request', wait);
   const text = body.toString();
   return withoutAccountIds(text) === text
     ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds: wait }

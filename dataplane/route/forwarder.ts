@@ -3,7 +3,7 @@
 import type { Grant } from '../admit/admit.ts';
 import type { ServedModel } from '../admit/models.ts';
 import type { UsageTap } from '../meter/usage-tap.ts';
-import type { ProviderRequest } from '../providers/anthropic.ts';
+import type { ProviderRequest } from '../providers/provider.ts';
 import { ClientGoneError } from '../server/body.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
 import { Exchange } from './exchange.ts';

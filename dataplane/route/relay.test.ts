@@ -45,6 +45,7 @@ function relay(headers: Record<string, string> = { 'content-type': 'text/event-s
     200,
     headers,
     [],
+    { inbound: undefined, outbound: undefined },
   );
 }
 

@@ -5,6 +5,8 @@ import type { Transform } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Outcome } from '../meter/call-record.ts';
 import type { UsageTap } from '../meter/usage-tap.ts';
+import type { Translator } from '../providers/provider.ts';
+import type { ClientTranslator } from '../server/dialect.ts';
 import { commonHeaders } from '../server/answer.ts';
 import { errorEvent, pingEvent } from '../wire/sse-write.ts';
 import type { RelaySink } from './attempt.ts';
@@ -17,6 +19,14 @@ export interface RelayTimes {
   /** Milliseconds. */
   readonly ping: number;
   readonly idle: number;
+}
+
+/** What stands between the upstream's format and the client's; most answers need neither. */
+export interface RelayFormats {
+  /** From the provider's format to that of the Messages API, in which the answer is read. */
+  readonly inbound: Translator | undefined;
+  /** From there to the client's. */
+  readonly outbound: ClientTranslator | undefined;
 }
 
 export interface RelayOwner {
@@ -33,6 +43,9 @@ export class Relay implements RelaySink {
   readonly #times: RelayTimes;
   readonly #controller: Dispatcher.DispatchController;
   readonly #decoder: Transform | undefined;
+  readonly #inbound: Translator | undefined;
+  readonly #outbound: ClientTranslator | undefined;
+  /** The answer is server-sent events where it is read; what the client gets may be frames. */
   readonly #isStream: boolean;
   #lastUpstreamByte: number;
   #lastClientByte: number;
@@ -48,12 +61,15 @@ export class Relay implements RelaySink {
     status: number,
     upstreamHeaders: IncomingHttpHeaders,
     extraHeaders: readonly string[],
+    { inbound, outbound }: RelayFormats,
   ) {
     this.#owner = owner;
     this.#tap = tap;
     this.#times = times;
     this.#controller = controller;
-    this.#isStream = isEventStream(upstreamHeaders['content-type']);
+    this.#inbound = inbound;
+    this.#outbound = outbound;
+    this.#isStream = isEventStream(inbound?.contentType ?? upstreamHeaders['content-type']);
     this.#decoder = this.#openDecoder(upstreamHeaders['content-encoding']);
     this.#lastUpstreamByte = this.#lastClientByte = owner.now();
     const { response } = owner;
@@ -91,9 +107,13 @@ export class Relay implements RelaySink {
     this.#controller.abort(new Error(outcome));
     const { response, callId } = this.#owner;
     if (this.#isStream && !response.destroyed) {
-      // Within an event, `event: error` on a line of its own renames what the client is about to read.
-      response.write(this.#tap.breakOff);
-      this.#close(errorEvent(type, message, callId));
+      if (this.#outbound === undefined) {
+        // Within an event, `event: error` on a line of its own renames what the client is about to read.
+        response.write(this.#tap.breakOff);
+        this.#close(errorEvent(type, message, callId));
+      } else {
+        this.#close(this.#outbound.fail(type, message));
+      }
     } else {
       response.destroy();
     }
@@ -120,15 +140,31 @@ export class Relay implements RelaySink {
       this.fail('idle', 'timeout_error', 'the upstream was silent for too long');
     } else if (this.#isStream && now - this.#lastClientByte > this.#times.ping && this.#tap.atBoundary) {
       this.#lastClientByte = now;
-      this.#owner.response.write(pingEvent);
+      this.#owner.response.write(this.#outbound === undefined ? pingEvent : this.#outbound.push(pingEvent));
     }
   }
 
   #deliver(chunk: Buffer): void {
     if (this.#ended) return;
-    this.#tap.push(chunk);
+    if (this.#inbound === undefined) {
+      this.#pass(chunk);
+      return;
+    }
+    this.#pass(this.#inbound.push(chunk));
+    // The provider said in its format that it failed, and the error event is out: what else it sends is not waited for.
+    if (this.#inbound.failed) {
+      this.#controller.abort(new Error('upstream failed in its stream'));
+      this.#finish();
+    }
+  }
+
+  #pass(events: Buffer): void {
+    if (events.length === 0) return;
+    this.#tap.push(events);
+    const bytes = this.#outbound === undefined ? events : this.#outbound.push(events);
+    if (bytes.length === 0) return;
     this.#lastClientByte = this.#owner.now();
-    if (this.#owner.response.write(chunk) || this.#blockedSince !== undefined) return;
+    if (this.#owner.response.write(bytes) || this.#blockedSince !== undefined) return;
     this.#blockedSince = this.#lastClientByte;
     this.#owner.response.once('drain', () => this.#drained());
     if (this.#decoder === undefined) this.#controller.pause();
@@ -145,9 +181,10 @@ export class Relay implements RelaySink {
 
   #finish(): void {
     if (this.#ended) return;
+    if (this.#inbound?.failed === false) this.#pass(this.#inbound.end());
     this.#ended = true;
     const outcome = this.#tap.finish();
-    this.#close();
+    this.#close(this.#outbound?.end());
     this.#owner.relayEnded(outcome);
   }
 
@@ -168,14 +205,17 @@ export class Relay implements RelaySink {
 
   #headers(upstream: IncomingHttpHeaders, extra: readonly string[]): string[] {
     const headers = commonHeaders(this.#owner.callId);
+    const translated = this.#outbound?.contentType ?? this.#inbound?.contentType;
+    if (translated !== undefined) headers.push('content-type', translated);
     for (const name of PASSED) {
       const value = upstream[name];
-      if (typeof value === 'string') headers.push(name, value);
+      if (typeof value === 'string' && (name !== 'content-type' || translated === undefined)) headers.push(name, value);
     }
     const { 'content-encoding': coding, 'content-length': length } = upstream;
     if (coding !== undefined && isForeignCoding(coding)) headers.push('content-encoding', coding);
     // A stream may get longer by a ping of ours or end early with an error event.
-    if (length !== undefined && this.#decoder === undefined && !this.#isStream) headers.push('content-length', length);
+    const isAsSent = this.#decoder === undefined && translated === undefined;
+    if (length !== undefined && isAsSent && !this.#isStream) headers.push('content-length', length);
     if (this.#isStream) {
       // Proxies of the nginx kind would otherwise collect a stream before passing it on.
       headers.push('x-accel-buffering', 'no');

@@ -189,14 +189,14 @@ describe('crossings', () => {
     each.next();
     expect(heard).toEqual([]);
     each.next();
-    expect(heard).toEqual(['Anthropic to Elsewhere']);
+    expect(heard).toEqual(['Anthropic to AnthropicCompatible']);
   });
 
   test('[ROUTE-26] so is a call that goes there at once, because its own provider is left alone or full', () => {
     const { plan, heard, state } = replica([targetOf('near', { priority: 1, maxConcurrent: 1 }), far]);
     plan().next();
     plan().next();
-    expect(heard).toEqual(['Anthropic to Elsewhere']);
+    expect(heard).toEqual(['Anthropic to AnthropicCompatible']);
     cool(state, 'platform/near', 1_000);
     plan().next();
     expect(heard).toHaveLength(2);

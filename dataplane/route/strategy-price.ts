@@ -29,7 +29,7 @@ export function typicalPrice(prices: PriceBook, target: UpstreamTarget, model: S
   const hour = Math.floor(at / HOUR_MS);
   const before = models.get(model.id);
   if (before?.hour === hour) return before.price;
-  const price = Number(prices.charge(TYPICAL, target.key, target.mappedId(model) ?? model.id, model.id, at).cost);
+  const price = Number(prices.charge(TYPICAL, target.key, target.modelId(model) ?? model.id, model.id, at).cost);
   models.set(model.id, { hour, price });
   return price;
 }

@@ -2,16 +2,17 @@
 import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { upstreamEntry } from '../admit/testing.ts';
-import { UpstreamTarget } from '../providers/target.ts';
+import { upstreamTargets, type UpstreamTarget } from '../providers/target.ts';
+import { openCredentials } from '../providers/testing.ts';
 import { routingState, type Asked, type RoutingState } from './strategy.ts';
 
 export function targetOf(name: string, over: Partial<UpstreamEntry> = {}): UpstreamTarget {
   const entry = { ...upstreamEntry(name), ...over };
-  return new UpstreamTarget(entry, { pepper: new SecretText('pepper'), values: {} });
+  return upstreamTargets([entry], { pepper: new SecretText('pepper'), values: {} }, openCredentials())[0]!;
 }
 
-/** A provider of which only the name matters. */
-export const otherProvider = 'Elsewhere' as UpstreamEntry['provider'];
+/** A provider of which only the name matters here. */
+export const otherProvider = 'AnthropicCompatible';
 
 export const MODEL = 'claude-sonnet-5-5';
 

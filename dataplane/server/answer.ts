@@ -1,7 +1,8 @@
 // The one place where the gateway words an answer of its own: envelope, request id, retry advice. JSON on every path, never HTML or text.
-import { envelope, type GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import { withoutCredentials } from '../identify/credential.ts';
 import type { Call } from './call.ts';
+import type { ErrorWords } from './dialect.ts';
 
 /** On every response: who to ask about it, and no guessing of content types. Names and values in turn. */
 export function commonHeaders(id: string): string[] {
@@ -22,8 +23,22 @@ export function answerError(call: Call, error: GatewayError): void {
   const unread = error.status === 411 || (!request.complete && expectsBody(request.headers));
   if (unread) headers.push('connection', 'close');
   const message = withoutCredentials(request.headers, error.message);
-  send(call, error.status, headers, envelope(error.type, message, call.id));
+  const { status, type } = error;
+  const shape = call.dialect.error({ status, type, message }, call.id);
+  headers.push(...shape.headers);
+  send(call, status, headers, shape.body);
   if (unread) lingerThenClose(call);
+}
+
+/** Answers with the envelope an upstream sent, in its own bytes where the client speaks the Messages API. */
+export function answerRefusal(call: Call, status: number, envelope: Buffer, extra: readonly string[]): void {
+  if (call.dialect.name === 'Anthropic') {
+    answerJson(call, status, envelope, extra);
+    return;
+  }
+  const { error } = JSON.parse(envelope.toString()) as { error: Pick<ErrorWords, 'type' | 'message'> };
+  const shape = call.dialect.error({ status, ...error }, call.id);
+  answerJson(call, status, shape.body, [...extra, ...shape.headers]);
 }
 
 export function answerJson(call: Call, status: number, text: string | Buffer, extra: readonly string[] = []): void {

@@ -13,6 +13,7 @@ import type { RouteContext } from '../route/forwarder.ts';
 import { answerError } from './answer.ts';
 import { ClientGoneError } from './body.ts';
 import { callId, type Call } from './call.ts';
+import { anthropicDialect } from './dialect-anthropic.ts';
 import { healthDoors, inferenceDoors, modelDoors, type Probes } from './doors.ts';
 import { answerListenerError } from './listener-errors.ts';
 import { ANONYMOUS, isNotOffered, lenientUrl } from './paths.ts';
@@ -132,6 +133,7 @@ function openCall(
     path,
     search: query < 0 ? '' : url.slice(query),
     address: settings === undefined ? '' : clientAddress(raw, settings.trustedProxies),
+    dialect: anthropicDialect,
     settings,
     record: newCallRecord(route.now()),
     principal: undefined,

@@ -4,6 +4,7 @@ import type { Settings } from '../config/snapshot.ts';
 import { withoutCredentials } from '../identify/credential.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { CallRecord } from '../meter/call-record.ts';
+import type { ClientDialect } from './dialect.ts';
 
 /** Something that must hear when the client's connection ends: the exchange with an upstream. */
 export interface ClientWatcher {
@@ -21,6 +22,8 @@ export interface Call {
   /** Query with its `?`, or `''`. */
   readonly search: string;
   readonly address: string;
+  /** How the client is answered; the door it knocked at decides. */
+  readonly dialect: ClientDialect;
   readonly settings: Settings;
   readonly record: CallRecord;
   principal: Principal | undefined;

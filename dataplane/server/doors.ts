@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { admitCaller, admitModel, reachOf } from '../admit/admit.ts';
 import { refuse } from '../errors.ts';
 import { readMessageFields } from '../providers/message-fields.ts';
-import type { ProviderRequest } from '../providers/anthropic.ts';
+import type { Operation } from '../providers/provider.ts';
 import { credentialsIn } from '../identify/credential.ts';
 import { forward, type RouteContext } from '../route/forwarder.ts';
 import { answerJson } from './answer.ts';
@@ -15,18 +15,18 @@ const MAX_RECORDED_MODEL = 128;
 
 /** `POST /v1/messages` and `POST /v1/messages/count_tokens`. */
 export function inferenceDoors(app: FastifyInstance, route: RouteContext): void {
-  app.post('/v1/messages', (request, reply) => infer(route, request, reply, '/v1/messages'));
-  app.post('/v1/messages/count_tokens', (request, reply) => infer(route, request, reply, '/v1/messages/count_tokens'));
+  app.post('/v1/messages', (request, reply) => infer(route, request, reply, 'messages'));
+  app.post('/v1/messages/count_tokens', (request, reply) => infer(route, request, reply, 'count'));
 }
 
 async function infer(
   route: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  path: ProviderRequest['path'],
+  operation: Operation,
 ): Promise<void> {
   const { call } = request;
-  const counting = path !== '/v1/messages';
+  const counting = operation === 'count';
   const principal = call.principal!;
   const { limits, timeouts } = call.settings.gateway.listen;
   const access = counting
@@ -40,7 +40,10 @@ async function infer(
   call.record.model = grant.model.id;
   await forward(route, call, grant, {
     client: call.request,
-    path,
+    callId: call.id,
+    caller: { id: principal.id, owner: principal.owner, email: principal.email },
+    operation,
+    format: 'Messages',
     search: call.search,
     body,
     fields,

@@ -37,7 +37,7 @@ afterAll(async () => {
 const recordOf = ({ headers }: Answer) => gateway.record(({ request_id }) => request_id === headers['x-request-id']);
 
 describe('an inference', () => {
-  test('[AUDIT-03] [AUDIT-04] names the caller, the models, the upstream, both ids, times, tokens and cost', async () => {
+  test('[AUDIT-03] [AUDIT-04] [PROV-32] names the caller, the models, the upstream, both ids, times, tokens and cost', async () => {
     mock.behave(() => ({
       kind: 'events',
       count: 3,
@@ -74,6 +74,7 @@ describe('an inference', () => {
       model: 'claude-opus-5-5',
       served_model: 'claude-opus-5-5',
       upstream: 'default/anthropic',
+      upstream_credential: expect.stringMatching(/^[0-9a-f]{16}$/),
       upstream_status: 200,
       upstream_request_id: 'req_up',
       cloud_request_id: 'cloud_1',

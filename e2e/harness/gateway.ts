@@ -3,9 +3,11 @@
 import pino from 'pino';
 import { compile } from '#shared/compile/compile.ts';
 import { SecretText } from '#shared/secret-text.ts';
+import { openedCredentials } from '#dataplane/cli/credential-ports.ts';
 import { buildSnapshot, SnapshotHolder } from '#dataplane/config/snapshot.ts';
 import { createDataPlane, type DataPlane, type DataPlaneOptions } from '#dataplane/data-plane.ts';
 import { KeyIndex } from '#dataplane/identify/key-index.ts';
+import type { OpenCredentials } from '#dataplane/providers/target.ts';
 import { eventually, freePort, onPorts, type Resources } from './resources.ts';
 
 export * from './resources.ts';
@@ -30,11 +32,14 @@ export interface TestGateway {
 /** @throws when the resources do not compile to a Gateway, with all statuses in the message */
 export async function startGateway(
   resources: Resources,
-  { environmentProxy }: Partial<Pick<DataPlaneOptions, 'environmentProxy'>> = {},
+  {
+    environmentProxy,
+    openCredentials = openedCredentials({ environment: {}, environmentProxy }),
+  }: Partial<Pick<DataPlaneOptions, 'environmentProxy'>> & { readonly openCredentials?: OpenCredentials } = {},
 ): Promise<TestGateway> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const holder = new SnapshotHolder();
-  const load = (next: Resources): void => holder.swap(snapshot(next, port, metricsPort));
+  const load = (next: Resources): void => holder.swap(snapshot(next, port, metricsPort, openCredentials));
   load(resources);
   const audit: Record<string, unknown>[] = [];
   const written: string[] = [];
@@ -67,7 +72,12 @@ export async function startGateway(
 
 let revisions = 0;
 
-function snapshot({ objects, secrets, namespaces, tombstones }: Resources, port: number, metricsPort: number) {
+function snapshot(
+  { objects, secrets, namespaces, tombstones }: Resources,
+  port: number,
+  metricsPort: number,
+  openCredentials: OpenCredentials,
+) {
   const placed = objects.map((each) => (each.kind === 'Gateway' ? onPorts(each, port, metricsPort) : each));
   const [gateway] = placed.filter(({ kind }) => kind === 'Gateway');
   const name = `${gateway?.metadata.namespace}/${gateway?.metadata.name}`;
@@ -90,5 +100,6 @@ function snapshot({ objects, secrets, namespaces, tombstones }: Resources, port:
     compiled.bundle,
     compiled.credentials,
     KeyIndex.of(compiled.credentials.pepper, compiled.keys),
+    openCredentials,
   );
 }

@@ -1,6 +1,9 @@
 // The contract between the compile step and the data plane. Plain data, no secret in the bundle, nothing of Kubernetes but names.
 // Durations are milliseconds and sizes bytes; defaults are applied. The data plane refuses a format it does not know.
+import type { BetaOverrides } from '#shared/catalog/beta-decision.ts';
+import type { ProviderFamily } from '#shared/catalog/families.ts';
 import type { SecretText } from '#shared/secret-text.ts';
+import type { CredentialConfig, CredentialRef } from './credential-config.ts';
 
 export const BUNDLE_FORMAT = 1;
 
@@ -38,6 +41,10 @@ export interface GatewayConfig {
     >;
   };
   readonly virtualKeys: { readonly prefix: string; readonly onRevoke: 'Finish' | 'Cut' };
+  /** Client formats served; absent: Anthropic alone. */
+  readonly dialects?: readonly Dialect[];
+  /** Paths that may stand in front of every door, without trailing slash. */
+  readonly pathPrefixes?: readonly string[];
   readonly builtinModels: boolean;
   readonly routing: RoutingConfig;
   /** Absent: none. Without cycles. */
@@ -48,6 +55,9 @@ export interface GatewayConfig {
   readonly metrics: { readonly port: number; readonly principalLabel: 'None' | 'Hashed' | 'Name' };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+/** What clients speak. */
+export type Dialect = 'Anthropic' | 'Bedrock' | 'Vertex' | 'Foundry' | 'ClaudePlatformAWS';
 
 export type Strategy = 'Ordered' | 'Weighted' | 'RoundRobin' | 'LeastBusy' | 'Latency' | 'Cheapest';
 
@@ -129,32 +139,76 @@ export interface PolicyEntry {
   readonly denyMessage?: string;
 }
 
-/** Name under which {@link Credentials.values} holds a secret. */
-export type CredentialRef = string;
-
 export interface UpstreamEntry {
   /** `namespace/name`. */
   readonly key: string;
   readonly name: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly provider: 'Anthropic';
+  readonly provider: ProviderFamily;
   /** Without trailing slash. */
   readonly baseUrl: string;
-  readonly auth:
-    | { readonly type: 'APIKey' | 'BearerToken'; readonly credential: CredentialRef }
-    | { readonly type: 'Headers' };
+  /** What the family needs to know beyond the URL; the member of the entry's provider, absent for the others. */
+  readonly bedrock?: BedrockSettings;
+  readonly vertex?: { readonly project: string; readonly location: string };
+  readonly claudePlatformAws?: { readonly workspaceId: string };
+  /** `us`: a deployment in the US data zone. */
+  readonly foundry?: { readonly zone?: 'us' };
+  readonly credential: CredentialConfig;
   readonly headers: readonly { readonly name: string; readonly credential: CredentialRef }[];
+  /** The caller's name and address go along, for an upstream that the platform team runs itself. */
+  readonly forwardsIdentity?: true;
+  readonly tls?: UpstreamTls;
   readonly region?: string;
   readonly priority: number;
   readonly weight: number;
   /** Calls at once, per replica. */
   readonly maxConcurrent?: number;
-  readonly models: readonly { readonly id: string; readonly upstreamId: string; readonly price?: PriceText }[];
+  readonly models: readonly UpstreamModel[];
+  /** The platform team's word on betas. */
+  readonly betas?: BetaOverrides;
+  /** Absent: the 1-hour prompt cache is taken. */
+  readonly extendedCacheTtl?: false;
   readonly countTokens: boolean;
   readonly firstByteTimeout?: number;
   readonly connectRetries: number;
   readonly breaker: { readonly consecutiveFailures: number; readonly openFor: number };
+  /** Absent: no probes. */
+  readonly probe?: ProbeConfig;
+}
+
+export interface BedrockSettings {
+  readonly region: string;
+  /** Which profile built-in models are called through: the closest geography, the world, or none. */
+  readonly inference: 'Geo' | 'Global' | 'InRegion';
+}
+
+/** How the connection is secured beyond the default; verification is never off. */
+export interface UpstreamTls {
+  /** PEM certificates trusted instead of the public ones. */
+  readonly ca?: CredentialRef;
+  /** PEM certificate chain and key that the gateway presents. */
+  readonly certificate?: CredentialRef;
+  readonly key?: CredentialRef;
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface UpstreamModel {
+  readonly id: string;
+  readonly upstreamId: string;
+  readonly price?: PriceText;
+  /** Comes before that of the upstream. */
+  readonly betas?: BetaOverrides;
+}
+
+/** When and how pods find out whether an upstream answers. */
+export interface ProbeConfig {
+  /** Milliseconds; 0 for only when something changed. */
+  readonly interval: number;
+  /** Model to ask for where listing models is not free or not offered; the cheapest one that is served when absent. */
+  readonly model?: string;
+  /** Changes when somebody asks for a probe. */
+  readonly trigger?: string;
 }
 
 /** Secrets of one Gateway: the pepper of the key hashes and the values upstreams need. */

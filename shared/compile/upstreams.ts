@@ -3,7 +3,8 @@
 import { isLoopbackHost } from '#shared/api/loopback.ts';
 import { issue } from '#shared/api/parse.ts';
 import { objectKey } from '#shared/api/kinds.ts';
-import type { CredentialRef, UpstreamEntry } from '#shared/bundle/bundle.ts';
+import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
+import type { CredentialConfig, CredentialRef } from '#shared/bundle/credential-config.ts';
 import { modelKey, canonicalModel, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { parseDuration } from '#shared/duration.ts';
 import type { SecretText } from '#shared/secret-text.ts';
@@ -12,9 +13,9 @@ import { readSecret } from './secret-value.ts';
 import type { Subject } from './subjects.ts';
 import type { CompileInput, FieldIssue } from './types.ts';
 
-const DEFAULT_BASE_URL: Readonly<Record<UpstreamEntry['provider'], string>> = {
+const DEFAULT_BASE_URL = {
   Anthropic: 'https://api.anthropic.com',
-};
+} as const;
 
 /** An upstream that can be called, and the secrets this takes. */
 export interface CompiledUpstream {
@@ -84,10 +85,10 @@ export function compileUpstream(
     labels: metadata.labels ?? {},
     provider: spec.provider,
     baseUrl: (spec.baseUrl ?? DEFAULT_BASE_URL[spec.provider]).replace(/\/+$/, ''),
-    auth:
-      auth === undefined || authRef === undefined || auth.type === 'Headers'
+    credential:
+      authRef === undefined
         ? { type: 'Headers' }
-        : { type: auth.type, credential: take(`spec.anthropic.auth.${member}`, 'auth', authRef) },
+        : fixed(member, take(`spec.anthropic.auth.${member}`, 'auth', authRef)),
     headers: spec.headers.map(({ name, valueFrom }, index) => ({
       name,
       credential: take(`spec.headers[${index}].valueFrom`, `headers/${name}`, valueFrom),
@@ -110,6 +111,12 @@ export function compileUpstream(
     },
   };
   return report.resolved ? { entry, credentials } : undefined;
+}
+
+function fixed(member: 'apiKey' | 'bearerToken', credential: CredentialRef): CredentialConfig {
+  return member === 'apiKey'
+    ? { type: 'Fixed', header: 'x-api-key', credential }
+    : { type: 'Fixed', header: 'authorization', scheme: 'Bearer ', credential };
 }
 
 /** Two spellings of one model would leave open which of the two rows counts. */

@@ -1,0 +1,109 @@
+// providers: attempt → upstream request, and the upstream's answer → an answer of the Messages API. The seam between routing and what a
+// provider family speaks: a family is one file that exports a Provider and one row in families.ts. Everything else sees only this.
+import type { IncomingMessage } from 'node:http';
+import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
+import type { BodyFormat, ProviderFamily } from '#shared/catalog/families.ts';
+import type { ServedModel } from '../admit/models.ts';
+import type { Field } from '../wire/json-fields.ts';
+
+/** Messages that answer, or a count of the tokens they would be. */
+export type Operation = 'messages' | 'count';
+
+/** What of the body was read at the door. */
+export interface CallFields {
+  /** As the client wrote it: in the body, or in the path. */
+  readonly model: string;
+  /** Where it stands in the body; absent where the path says it. */
+  readonly modelField?: Field;
+  readonly stream: boolean;
+}
+
+/** Who the call is for, as upstreams may be told. */
+export interface Caller {
+  readonly id: string;
+  readonly owner: string;
+  readonly email: string | undefined;
+}
+
+/** What is needed of a client call to call an upstream. The client's dialect shows only in the format of the body. */
+export interface ProviderRequest {
+  readonly client: IncomingMessage;
+  readonly callId: string;
+  readonly caller: Caller;
+  readonly operation: Operation;
+  /** Query with its `?`, or `''`. Goes to upstreams of the Messages API. */
+  readonly search: string;
+  readonly format: BodyFormat;
+  readonly body: Buffer;
+  readonly fields: CallFields;
+  readonly model: ServedModel;
+  /** The client's credentials, which must not go upstream in any header or in the query. */
+  readonly credentials: readonly string[];
+}
+
+/** A request that is complete but for its credential. */
+export interface UpstreamRequest {
+  /** With the path prefix of the upstream and its query. */
+  readonly path: string;
+  /** Names in lower case and values in turn. */
+  readonly headers: string[];
+  readonly body: Buffer;
+  /** Model id the upstream is asked for. */
+  readonly modelId: string;
+}
+
+/** What a path depends on. */
+export interface Route {
+  readonly operation: Operation;
+  readonly modelId: string;
+  readonly stream: boolean;
+}
+
+/** Turns an answer into another format while it flows. */
+export interface Translator {
+  /** Of what it gives. */
+  readonly contentType: string;
+  /** True once it gave an error; nothing that comes later means anything. */
+  readonly failed: boolean;
+  /** @returns what can be sent now, possibly nothing; never written to again */
+  push(chunk: Buffer): Buffer;
+  /** The answer is whole. @returns the rest */
+  end(): Buffer;
+}
+
+/** What a provider's refusal means in the words of the Messages API. */
+export interface Refusal {
+  /** Where the provider's own status would mislead the client. */
+  readonly status?: number;
+  /** A sentence that clients recover by; a stable sentence of ours is used when absent. */
+  readonly message?: string;
+}
+
+/** A provider family: what it wants of a Messages call, and what it answers. Holds nothing of a single upstream. */
+export interface Provider {
+  readonly family: ProviderFamily;
+  /**
+   * What this upstream calls a model of the catalog when the platform team did not say.
+   * @param id catalog id
+   * @returns undefined when the upstream does not serve it
+   */
+  modelId(id: string, entry: UpstreamEntry): string | undefined;
+  /** Takes the other names that the Messages API has for a model: one of them is forwarded as received. */
+  readonly acceptsAliases?: true;
+  /** Behind the path prefix of the upstream; undefined where the family has no such operation, for this model or at all. */
+  path(route: Route, entry: UpstreamEntry): string | undefined;
+  /** `Open`: every `anthropic-*` header goes along, and the query. `Closed`: content type, agent and what the family adds. */
+  readonly headers: 'Open' | 'Closed';
+  /** Headers of the family's own, names and values in turn. */
+  ownHeaders?(request: ProviderRequest, entry: UpstreamEntry): readonly string[];
+  /** Client headers that do not go along although their names are open. */
+  readonly withheld?: ReadonlySet<string>;
+  /** The last change to a body that counts tokens, after the body rules. @returns undefined when it cannot be counted */
+  countBody?(body: Buffer): Buffer | undefined;
+  /** True where a count wants `model` in its body although the family has it in the path. */
+  readonly countsByBodyModel?: true;
+  /** How a successful answer is read; undefined where it comes as the Messages API has it. */
+  answer?(operation: Operation, contentType: string, callId: string): Translator | undefined;
+  /** What a refusal in the provider's own shape means; Anthropic envelopes are read before. */
+  refusal?(status: number, body: string): Refusal | undefined;
+}
