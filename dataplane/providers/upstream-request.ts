@@ -88,7 +88,13 @@ function addRuled(
   add(headers, target, request, 'anthropic-beta', beta);
 }
 
-function add(headers: string[], target: UpstreamTarget, request: ProviderRequest, name: string, value: string): void {
+function add(
+  headers: string[],
+  target: UpstreamTarget,
+  request: ProviderRequest,
+  name: string,
+  value: string | undefined,
+): void {
   if (value !== undefined && !target.setsHeader(name) && !holdsAny(value, request)) headers.push(name, value);
 }
 
