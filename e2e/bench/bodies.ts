@@ -1,10 +1,10 @@
 /**
- * The two request bodies every peer is measured with, generated alike in every process: a 300 byte question, and a turn
- * as Claude Code sends it. The long one is a conversation on purpose: one padded string would flatter gateways that
+ * The request bodies of the benchmark, generated alike in every process: a 300 byte question, the same to be streamed, and a turn as
+ * Claude Code sends it. The long one is a conversation on purpose: one padded string would flatter gateways that
  * parse, because parsers skip strings fast and pay for structure.
  */
 
-export type BodyName = 'small' | 'turn';
+export type BodyName = 'small' | 'streamed' | 'turn';
 
 export const benchModel = 'claude-sonnet-4-6';
 const smallBytes = 300;
@@ -20,12 +20,12 @@ const seasoning = ['\n', '\n\n', '\t', ' "quoted" ', ' C:\\temp\\x ', ' café ',
 
 /** The body's bytes; the same in every run. */
 export function bodyOf(name: BodyName): Buffer {
-  return name === 'small' ? smallBody() : turnBody();
+  return name === 'turn' ? turnBody() : smallBody(name === 'streamed' ? { stream: true } : {});
 }
 
-function smallBody(): Buffer {
+function smallBody(more: { readonly stream?: true }): Buffer {
   const build = (content: string): string =>
-    JSON.stringify({ model: benchModel, max_tokens: 64, messages: [{ role: 'user', content }] });
+    JSON.stringify({ model: benchModel, max_tokens: 64, messages: [{ role: 'user', content }], ...more });
   const question = 'Which of these files changed last? ';
   return Buffer.from(build(question.padEnd(question.length + smallBytes - build(question).length, 'x')));
 }

@@ -20,8 +20,9 @@ type Envelope<Ready, Reply> = { ready: Ready } | { reply: Reply } | { mark: true
  */
 export async function startCommandProcess<Ready, Command extends object, Reply>(
   module: URL,
+  args: readonly string[] = [],
 ): Promise<CommandProcess<Ready, Command, Reply>> {
-  const child = fork(module, { serialization: 'advanced' });
+  const child = fork(module, args, { serialization: 'advanced' });
   const ended = new Promise<never>((_, reject) => {
     child.once('exit', (code, signal) => reject(new Error(`${module.pathname} ended: ${signal ?? code}`)));
   });

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { startCommandProcess } from './child-process.ts';
 import type { LoadCommand, LoadReply } from './load/load-process.ts';
 import type { Bench } from './phases/bench.ts';
+import { clouds } from './phases/clouds.ts';
 import { firstByte } from './phases/first-byte.ts';
 import { manyKeys } from './phases/keys.ts';
 import type { KeysFigure } from './phases/keys.ts';
@@ -103,6 +104,7 @@ async function sharedPhases(): Promise<Pick<Figures, 'throughput' | 'firstByte'>
 }
 
 const shared = phases.includes('traffic') ? await sharedPhases() : { throughput: [], firstByte: [] };
+const families = phases.includes('clouds') ? ((await attempt('clouds', () => clouds(bench))) ?? []) : [];
 const perStream = phases.includes('memory') ? ((await attempt('memory', () => memory(bench))) ?? []) : [];
 let many: KeysFigure | undefined;
 let reload: KeysFigure | undefined;
@@ -114,7 +116,7 @@ if (phases.includes('keys') && present.some((peer) => peer.name === 'portcullis'
 
 const operator = phases.includes('operator') ? ((await attempt('operator', () => operatorScale(bench))) ?? []) : [];
 
-const figures: Figures = { ...shared, memory: perStream, manyKeys: many, reload, operator };
+const figures: Figures = { ...shared, clouds: families, memory: perStream, manyKeys: many, reload, operator };
 for (const row of [...figures.throughput, ...figures.firstByte]) {
   if (row.errors > 0) failures.push(`${row.peer}: ${row.errors} requests failed`);
 }
@@ -122,6 +124,7 @@ for (const { peer, body, accounted } of figures.throughput) {
   if (accounted === undefined || accounted.recorded === accounted.forwarded) continue;
   failures.push(`${peer}, ${body} body: ${accounted.recorded} records of ${accounted.forwarded} forwarded calls`);
 }
+for (const { cloud, errors } of figures.clouds) if (errors > 0) failures.push(`${cloud}: ${errors} calls failed`);
 for (const row of figures.memory) {
   if (row.streams < row.planned) failures.push(`${row.peer}: only ${row.streams} of ${row.planned} streams opened`);
 }

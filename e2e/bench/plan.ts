@@ -1,7 +1,7 @@
 /** How much is measured: enough for steady medians in under eight minutes, or a quick look in under two; the operator's phase takes as long again. */
 
 /** `traffic` compares with others; the rest is about Portcullis alone. */
-export const PHASES = ['traffic', 'memory', 'keys', 'operator'] as const;
+export const PHASES = ['traffic', 'clouds', 'memory', 'keys', 'operator'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export const isPhase = (name: string): name is Phase => (PHASES as readonly string[]).includes(name);

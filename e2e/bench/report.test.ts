@@ -31,6 +31,10 @@ const figures: Figures = {
     { ...row, peer: 'portcullis', body: 'turn', cpuMicros: 151 },
   ],
   firstByte: [],
+  clouds: [
+    { cloud: 'anthropic', call: 100, events: 10_000, errors: 0 },
+    { cloud: 'bedrock', call: 200, events: 16_100, errors: 0 },
+  ],
   memory: [{ peer: 'portcullis', body: 'small', streams: 5000, planned: 5000, bytesPerStream: 41 * 1024 }],
   manyKeys: undefined,
   reload: undefined,
@@ -41,6 +45,10 @@ test('a target is met up to its limit, missed above it, and never met without a 
   expect(judge(figures).map((line) => line.verdict)).toEqual([
     'ok',
     'over',
+    'ok',
+    'not measured',
+    'over',
+    'not measured',
     'over',
     'not measured',
     'not measured',

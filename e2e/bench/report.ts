@@ -1,4 +1,5 @@
 /** The table people read: every figure, and beside those that have a target whether it is met. */
+import type { Cloud, CloudFigure } from './phases/clouds.ts';
 import type { FirstByteFigure } from './phases/first-byte.ts';
 import type { KeysFigure } from './phases/keys.ts';
 import { operatorTables } from './operator/tables.ts';
@@ -9,6 +10,7 @@ import type { ThroughputFigure } from './phases/throughput.ts';
 export interface Figures {
   readonly throughput: readonly ThroughputFigure[];
   readonly firstByte: readonly FirstByteFigure[];
+  readonly clouds: readonly CloudFigure[];
   readonly memory: readonly MemoryFigure[];
   readonly manyKeys: KeysFigure | undefined;
   readonly reload: KeysFigure | undefined;
@@ -37,6 +39,11 @@ export function judge(figures: Figures): Judgement[] {
     const [ours, floor] = [cpu(subject, body), cpu('bare', body)];
     return ours === undefined || floor === undefined ? undefined : ours / floor;
   };
+  const dearness = (cloud: Cloud, what: 'call' | 'events'): number | undefined => {
+    const of = (name: Cloud) => figures.clouds.find((figure) => figure.cloud === name)?.[what];
+    const [theirs, floor] = [of(cloud), of('anthropic')];
+    return theirs === undefined || floor === undefined ? undefined : theirs / floor;
+  };
   const lone = figures.firstByte.find((figure) => figure.peer === subject && figure.streams === 1);
   const crowd = figures.firstByte.find((figure) => figure.peer === subject && figure.streams > 1);
   const stream = figures.memory.find((figure) => figure.peer === subject && figure.body === 'small');
@@ -47,6 +54,10 @@ export function judge(figures: Figures): Judgement[] {
   return [
     judged('CPU per request, 300 B, times bare', 2.5, ratio('small'), '×'),
     judged('CPU per request, 87 KB turn, times bare', 1.5, ratio('turn'), '×'),
+    judged('CPU of a small call, Bedrock, times Anthropic', 2, dearness('bedrock', 'call'), '×'),
+    judged('CPU of a small call, Vertex, times Anthropic', 2, dearness('vertex', 'call'), '×'),
+    judged('CPU of 1,000 events, Bedrock, times Anthropic', 1.6, dearness('bedrock', 'events'), '×'),
+    judged('CPU of 1,000 events, Vertex, times Anthropic', 1.6, dearness('vertex', 'events'), '×'),
     judged('memory per open stream', 40, bytes === undefined ? undefined : bytes / KB, 'KB'),
     judged('added first byte, 1 stream, p50', 1, lone?.addedP50, 'ms'),
     judged('added first byte, 500 streams, p99', 10, crowd?.addedP99, 'ms'),
@@ -105,6 +116,11 @@ export function render(figures: Figures): string {
     );
   }
   sections.push(
+    table(
+      'Provider families',
+      ['upstream', 'CPU µs/call', 'CPU ms/1,000 events', 'errors'],
+      figures.clouds.map((row) => [row.cloud, fixed(row.call, 0), fixed(row.events / 1000, 1), `${row.errors}`]),
+    ),
     table(
       'Memory of open streams',
       ['peer', 'body', 'open', 'KB/stream'],

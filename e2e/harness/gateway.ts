@@ -39,7 +39,7 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const holder = new SnapshotHolder();
-  const load = (next: Resources): void => holder.swap(snapshot(next, port, metricsPort, openCredentials));
+  const load = (next: Resources): void => holder.swap(snapshotOf(next, { port, metricsPort, openCredentials }));
   load(resources);
   const audit: Record<string, unknown>[] = [];
   const written: string[] = [];
@@ -72,11 +72,16 @@ export async function startGateway(
 
 let revisions = 0;
 
-function snapshot(
+export interface Placing {
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly openCredentials: OpenCredentials;
+}
+
+/** What such a gateway serves by. @throws when the resources do not compile to a Gateway, with all statuses in the message */
+export function snapshotOf(
   { objects, secrets, namespaces, tombstones }: Resources,
-  port: number,
-  metricsPort: number,
-  openCredentials: OpenCredentials,
+  { port, metricsPort, openCredentials }: Placing,
 ) {
   const placed = objects.map((each) => (each.kind === 'Gateway' ? onPorts(each, port, metricsPort) : each));
   const [gateway] = placed.filter(({ kind }) => kind === 'Gateway');

@@ -1,0 +1,2 @@
+/** Events of a streamed answer of the stand-in for clouds. */
+export const STREAMED_EVENTS = 1_000;
