@@ -32,8 +32,8 @@ const figures: Figures = {
   ],
   firstByte: [],
   clouds: [
-    { cloud: 'anthropic', call: 100, events: 10_000, errors: 0 },
-    { cloud: 'bedrock', call: 200, events: 16_100, errors: 0 },
+    { cloud: 'anthropic', call: 100, events: 10_000, bulkEvents: 1, errors: 0 },
+    { cloud: 'bedrock', call: 200, events: 16_100, bulkEvents: 1, errors: 0 },
   ],
   memory: [{ peer: 'portcullis', body: 'small', streams: 5000, planned: 5000, bytesPerStream: 41 * 1024 }],
   manyKeys: undefined,

@@ -16,7 +16,7 @@ import {
 } from '../../harness/mock-anthropic-messages.ts';
 import { benchModel } from '../bodies.ts';
 import { serveCommands } from '../child-process.ts';
-import { STREAMED_EVENTS } from './streamed-events.ts';
+import { STREAMED_EVENTS, type StreamPace } from './streamed-events.ts';
 
 const message: Message = {
   id: 'msg_01BenchBenchBenchBenchBe',
@@ -46,9 +46,10 @@ const frames = events.map((event) => {
   return encodeFrame(chunkHeaders, Buffer.from(payload));
 });
 
-let received = 0;
+/** Milliseconds between events: far faster than a model, far slower than the gateway. */
+const PACE_MS = 2;
+let pace: StreamPace = 'Paced';
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-  received += 1;
   const url = request.url ?? '';
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -64,19 +65,24 @@ function isStreamed(chunks: readonly Buffer[]): boolean {
   return chunks.some((chunk) => chunk.includes('"stream":true'));
 }
 
-/** As many writes as events, a few at a time, so that the gateway reads them as a provider's socket would give them. */
+/** As models write: each event on its own; or as fast as the gateway takes them, so that several arrive at once. */
 function stream(response: ServerResponse, contentType: string, parts: readonly Buffer[]): void {
   response.writeHead(200, { 'content-type': contentType });
   let at = 0;
   const more = (): void => {
-    for (const end = Math.min(at + 4, parts.length); at < end; at += 1) response.write(parts[at]);
-    if (at < parts.length) setImmediate(more);
-    else response.end();
+    response.write(parts[at]);
+    at += 1;
+    if (at === parts.length) response.end();
+    else if (pace === 'Bulk') setImmediate(more);
+    else setTimeout(more, PACE_MS);
   };
   more();
 }
 
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
-  serveCommands({ url: `http://127.0.0.1:${port}` }, () => Promise.resolve({ received }));
+  serveCommands({ url: `http://127.0.0.1:${port}` }, (command: { readonly pace: StreamPace }) => {
+    pace = command.pace;
+    return Promise.resolve({});
+  });
 });
