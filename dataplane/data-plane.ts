@@ -6,19 +6,23 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { isLoopbackHost } from '#shared/api/loopback.ts';
 import type { Settings, Snapshot, SnapshotHolder } from './config/snapshot.ts';
+import type { Clock } from './credentials/source.ts';
 import type { AuditSink } from './meter/audit.ts';
 import { refuse } from './errors.ts';
 import { PreviousSecretUses } from './identify/previous-secret.ts';
 import { Recorder } from './meter/recorder.ts';
+import { probeMetrics } from './probe/probe-metrics.ts';
+import { Probes, type UpstreamChange } from './probe/probes.ts';
 import type { Exchange } from './route/exchange.ts';
 import type { RouteContext } from './route/forwarder.ts';
-import { Pools, type PoolOptions } from './route/pools.ts';
+import { Pools, RECONNECT_AFTER_MS, type PoolOptions } from './route/pools.ts';
 import { Slots } from './route/slots.ts';
 import { forgetOthers, routingState } from './route/strategy.ts';
 import { Sweeper } from './route/sweeper.ts';
 import { answerError } from './server/answer.ts';
 import { buildApp } from './server/app.ts';
 import type { Call } from './server/call.ts';
+import { leftOutReport } from './telemetry/left-out.ts';
 import { Metrics, type SourceFigures } from './telemetry/metrics.ts';
 
 export interface DataPlaneOptions {
@@ -37,11 +41,18 @@ export interface DataPlaneOptions {
   readonly lingerMs?: number;
   /** Where configuration stands, for sources that can lag behind what is published. */
   readonly source?: SourceFigures;
+  /** Whether upstreams that ask for it are probed. Left out: only what calls and credentials tell is known of them. */
+  readonly probing?: boolean;
+  /** Told when something else is known of an upstream. */
+  readonly onUpstream?: (change: UpstreamChange) => void;
+  /** {@link Probes.report} is another. */
+  readonly onReport?: () => void;
 }
 
 export interface DataPlane {
   readonly metrics: Metrics;
   readonly previousSecrets: PreviousSecretUses;
+  readonly probes: Pick<Probes, 'report' | 'states'>;
   /** Starts the listeners. @throws when a port is taken */
   listen(): Promise<void>;
   /** Readiness goes first, then no new calls, then running answers up to the drain limit, then everything else. */
@@ -49,6 +60,16 @@ export interface DataPlane {
 }
 
 const DRAIN_POLL_MS = 50;
+
+const CLOCK: Clock = {
+  now: Date.now,
+  after(milliseconds, work) {
+    const timer = setTimeout(work, milliseconds);
+    // A look to come must not keep a process alive that is done.
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 /** @param options a holder that already has its first configuration, since listeners are made by it */
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
@@ -79,6 +100,16 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     version,
     options.source,
   );
+  const countProbe = probeMetrics(metrics.registry, () => probes);
+  const probes: Probes = new Probes({
+    clock: CLOCK,
+    random: Math.random,
+    connections: ({ origin, tls }) => pools.of(origin, tls),
+    probing: options.probing ?? false,
+    onChange: (change) => options.onUpstream?.(change),
+    onReport: () => options.onReport?.(),
+    onProbe: countProbe,
+  });
   const recorder = new Recorder(metrics, audit, { now, wallClock: Date.now });
   const route: RouteContext = {
     pools,
@@ -87,6 +118,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     ...routing,
     wallClock: Date.now,
     charge: (call, tap, model) => recorder.charge(call, tap, model),
+    health: probes,
     observe: metrics,
   };
   const app = buildApp({
@@ -109,12 +141,18 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     if (draining) response.shouldKeepAlive = false;
   });
 
+  const reportLeftOut = leftOutReport(metrics.registry, log, () => holder.current?.settings.leftOut ?? []);
+
   log.level = first.gateway.logLevel;
+  reportLeftOut(first);
+  probes.configure(first);
   holder.onSwap((next) => {
     const { upstreams, gateway } = next.settings;
     log.level = gateway.logLevel;
+    reportLeftOut(next.settings);
     slots.resize(gateway.listen.limits.maxConcurrentUpstream);
-    pools.configure(poolOptions(next.settings, environmentProxy), new Set(upstreams.map(({ origin }) => origin)));
+    pools.configure(poolOptions(next.settings, environmentProxy), upstreams);
+    probes.configure(next.settings);
     forgetOthers(routing, new Set(upstreams.map(({ key }) => key)));
     if (gateway.virtualKeys.onRevoke === 'Cut') cutRevoked(sweeper, next, Date.now());
   });
@@ -122,6 +160,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   return {
     metrics,
     previousSecrets,
+    probes,
     async listen() {
       const { listen, publicUrl, metrics: port } = first.gateway;
       const host = options.listenHost ?? bindHost(publicUrl);
@@ -132,6 +171,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     },
     async drain() {
       draining = true;
+      probes.stop();
       const limit = holder.current?.settings.gateway.listen.timeouts.drain ?? 0;
       const until = now() + limit;
       await released(app.server, Math.min(limit, options.lingerMs ?? 0));
@@ -176,6 +216,7 @@ function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot, wallClock: n
 function poolOptions({ gateway }: Settings, environmentProxy: PoolOptions['proxy']): PoolOptions {
   return {
     connectTimeout: gateway.listen.timeouts.connect,
+    reconnectAfter: gateway.listen.timeouts.reconnect ?? RECONNECT_AFTER_MS,
     proxy: gatewayProxy(gateway.proxy, environmentProxy),
   };
 }

@@ -1,5 +1,6 @@
 // What the operator tells Prometheus. Names carry units; labels are kinds, Gateways and outcomes, never single keys.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CredentialSecret } from './status/credential-life.ts';
 
 /** Bounds in seconds: a change should be published in milliseconds, and 100,000 keys take seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -15,6 +16,8 @@ export class OperatorMetrics {
   readonly #leader: Gauge;
   readonly #statusWrites: Counter;
   readonly #publications: Counter;
+  readonly #credentialAge: Gauge;
+  readonly #credentialEnd: Gauge;
 
   constructor(version: string) {
     const registers = [this.registry];
@@ -75,6 +78,30 @@ export class OperatorMetrics {
       labelNames: ['gateway'],
       registers,
     });
+    this.#credentialAge = new Gauge({
+      name: 'portcullis_operator_credential_age_seconds',
+      help: 'Time since the oldest static credential of an Upstream last changed.',
+      labelNames: ['upstream'],
+      registers,
+    });
+    this.#credentialEnd = new Gauge({
+      name: 'portcullis_operator_credential_expires_seconds',
+      help: 'Time until the first credential of an Upstream ends, where that is known; negative when it has.',
+      labelNames: ['upstream'],
+      registers,
+    });
+  }
+
+  /** @param upstreams `namespace/name` and the Secrets it names @param now milliseconds since 1970 */
+  credentials(upstreams: Iterable<readonly [string, readonly CredentialSecret[]]>, now: number): void {
+    this.#credentialAge.reset();
+    this.#credentialEnd.reset();
+    for (const [upstream, secrets] of upstreams) {
+      const changed = Math.min(...secrets.flatMap(({ changedAt }) => changedAt ?? []));
+      const end = Math.min(...secrets.flatMap(({ expiresAt }) => expiresAt ?? []));
+      if (changed !== Infinity) this.#credentialAge.set({ upstream }, (now - changed) / 1000);
+      if (end !== Infinity) this.#credentialEnd.set({ upstream }, (end - now) / 1000);
+    }
   }
 
   /** Runs one phase of a pass and notes its time, or that it failed. */

@@ -1,5 +1,6 @@
 // The operator's parts wired together: caches that every replica keeps warm, and the writing side that starts when this replica leads.
 import type { Logger } from 'pino';
+import { objectKey } from '#shared/api/kinds.ts';
 import type { KubeClient } from '#shared/kube/client.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { KeyMinter } from './keys/mint.ts';
@@ -10,13 +11,14 @@ import { GatewayServing } from './reconcile/gateway-serving.ts';
 import { Loop } from './reconcile/loop.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { StatusReport } from './reconcile/status-report.ts';
+import { credentialSecrets, UpstreamFactsBook } from './reconcile/upstream-facts.ts';
 import { listenForChanges } from './reconcile/triggers.ts';
 import { recordTransitions } from './status/events.ts';
 import { ProgrammedTracker } from './status/programmed.ts';
 import { StatusWriter } from './status/writer.ts';
 import { createWorkloadWriter } from './workloads/apply.ts';
 import type { WorkloadOptions } from './workloads/render.ts';
-import { SecretValues } from './world/secret-values.ts';
+import { configMapValues, secretValues } from './world/named-values.ts';
 import type { Scope } from './world/watched.ts';
 import { World, type CustomObject } from './world/world.ts';
 
@@ -27,7 +29,7 @@ export interface OperatorOptions {
   /** Of this process, never used again by another. */
   readonly identity: string;
   readonly version: string;
-  readonly workloads: Omit<WorkloadOptions, 'egressPorts'>;
+  readonly workloads: Omit<WorkloadOptions, 'egressPorts' | 'pods'>;
   /** Statuses written a second. */
   readonly statusRate: number;
   readonly recorder: EventRecorder;
@@ -92,6 +94,12 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     measure() {
       for (const [resource, count] of world.sizes()) metrics.cached(resource, count);
+      metrics.credentials(
+        world.kinds.Upstream.values().map(
+          (each) => [objectKey(each.metadata), credentialSecrets(each, world)] as const,
+        ),
+        wallClock(),
+      );
     },
   };
 
@@ -133,6 +141,8 @@ export function createOperator(options: OperatorOptions): Operator {
       world: caches,
       workloads: createWorkloadWriter(client),
       workloadOptions: options.workloads,
+      // An admission policy is the cluster's: an operator that may work in some namespaces only has none.
+      podsOf: options.scope === undefined ? undefined : (gateway) => caches.podsOf(gateway),
       metrics,
       log,
       now,
@@ -151,12 +161,13 @@ export function createOperator(options: OperatorOptions): Operator {
     });
     const reconciler = new Reconciler({
       world: caches,
-      secretValues: new SecretValues(client, log),
+      secretValues: secretValues(client, log),
+      configMapValues: configMapValues(client, log),
       publisher,
       minter,
       tracker,
       serving,
-      statusReport: new StatusReport(tracker, writer, wallClock),
+      statusReport: new StatusReport(tracker, new UpstreamFactsBook(tracker, caches), writer, wallClock),
       metrics,
       log,
       wallClock,

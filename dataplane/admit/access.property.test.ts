@@ -1,4 +1,5 @@
 // Two promises for every configuration: no spelling of a denied model is granted, and nothing a tenant or a key adds widens access.
+import type { IncomingHttpHeaders } from 'node:http';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Bundle, KeyEntry, PolicyEntry, UpstreamEntry } from '#shared/bundle/bundle.ts';
@@ -48,10 +49,15 @@ function spellingOf(model: string): fc.Arbitrary<string> {
 }
 
 /** What a caller is granted: `model at upstream → what the upstream is asked for`. */
-function granted(settings: Settings, key: KeyEntry, name: string): Map<string, string> {
+function granted(
+  settings: Settings,
+  key: KeyEntry,
+  name: string,
+  headers: IncomingHttpHeaders = {},
+): Map<string, string> {
   try {
     const principal = principalOf(key);
-    const access = admitCaller(settings, principal, ADDRESS, 'Messages', 'write');
+    const access = admitCaller(settings, principal, ADDRESS, 'Messages', 'write', headers);
     const { model, candidates } = admitModel(settings, principal, access, name, false);
     return new Map(candidates.map((target) => [`${name} at ${target.key}`, target.mappedId(model) ?? model.id]));
   } catch (error) {
@@ -226,4 +232,55 @@ test('whatever is granted, the upstream is asked for a model that the deny list 
     }),
     { numRuns: 300 },
   );
+});
+
+const headerNames = ['x-tenant', 'x-route'] as const;
+const headerValue = fc.constantFrom('a', 'b');
+const anyHeaders: fc.Arbitrary<Record<string, string>> = fc.dictionary(fc.constantFrom(...headerNames), headerValue);
+const anyMatch = fc.uniqueArray(
+  fc.record({ name: fc.constantFrom(...headerNames), values: fc.array(headerValue, { minLength: 1 }) }),
+  {
+    selector: ({ name }) => name,
+    minLength: 1,
+  },
+);
+
+test('[AUTH-31] no header, and no further one, ever widens access', () => {
+  const scenario = fc.record({
+    world: anyCase,
+    byHeader: fc.array(fc.tuple(fc.oneof(policies(HOME), policies('team-a')), anyMatch), { maxLength: 3 }),
+    oneProvider: fc.boolean(),
+    some: anyHeaders,
+    more: anyHeaders,
+  });
+  let narrowed = 0;
+  fc.assert(
+    fc.property(scenario, ({ world, byHeader, oneProvider, some, more }) => {
+      const { own, tenant, key, defaultAccess, asked } = world;
+      // Bound to one provider or not, and that is not the same one at every upstream.
+      const tied = oneProvider ? own.map((each) => ({ ...each, oneProvider: true as const })) : own;
+      const upstreams = world.upstreams.map((each, at) =>
+        at === 1 ? { ...each, provider: 'AnthropicCompatible' as const } : each,
+      );
+      const looking = byHeader.flatMap(([all, headers], at) =>
+        all.map((each) => ({ ...each, key: `${each.key}-${at}`, match: { ...each.match, headers } })),
+      );
+      const settings = settingsOf({
+        upstreams,
+        models,
+        policies: [...tied, ...tenant, ...looking],
+        gateway: { defaultAccess },
+      });
+      for (const name of asked) {
+        const without = granted(settings, key, name);
+        const first = granted(settings, key, name, some);
+        const second = granted(settings, key, name, { ...more, ...some });
+        for (const [grant, model] of first) expect(without.get(grant)).toBe(model);
+        for (const [grant, model] of second) expect(first.get(grant)).toBe(model);
+        if (first.size < without.size) narrowed++;
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+  expect(narrowed).toBeGreaterThan(0);
 });

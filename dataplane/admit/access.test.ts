@@ -1,4 +1,5 @@
 // Which policy decides: precedence, merging over `everyone`, tenants, and what a private name at an upstream stands for.
+import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
 import type { Settings } from '../config/snapshot.ts';
@@ -11,10 +12,16 @@ const HAIKU = 'claude-haiku-5-5';
 const SONNET = 'claude-sonnet-5-5';
 
 /** Upstreams at which a key may use a model, or the reason and rule of the refusal. */
-function outcome(settings: Settings, key: KeyEntry, model: string, address = ADDRESS): string {
+function outcome(
+  settings: Settings,
+  key: KeyEntry,
+  model: string,
+  address = ADDRESS,
+  headers: IncomingHttpHeaders = {},
+): string {
   try {
     const principal = principalOf(key);
-    const access = admitCaller(settings, principal, address, 'Messages', 'write');
+    const access = admitCaller(settings, principal, address, 'Messages', 'write', headers);
     return admitModel(settings, principal, access, model, false)
       .candidates.map(({ entry }) => entry.name)
       .join(' ');
@@ -243,4 +250,89 @@ test('upstreams: named ones exactly, otherwise those of the home namespace; a te
   expect(outcome(named(undefined, ['team-a/own', `${HOME}/b`]), tenantKey, OPUS)).toBe('b');
   expect(outcome(named(undefined, ['team-a/own']), tenantKey, OPUS)).toBe('no_upstream by team-a/own');
   expect(outcome(named([`${HOME}/a`, 'team-a/own'], ['team-a/own']), tenantKey, OPUS)).toBe('own');
+});
+
+describe('policies that look at headers', () => {
+  const at = (headers: IncomingHttpHeaders, settings: Settings, model = OPUS, key = keyEntry()): string =>
+    outcome(settings, key, model, ADDRESS, headers);
+  const tenantA = { headers: [{ name: 'x-tenant', values: ['a', 'aa'] }] };
+  const eu = { headers: [{ name: 'x-route', values: ['eu'] }] };
+  const upstreams = [upstreamEntry('eu'), upstreamEntry('us')];
+
+  test('[AUTH-31] one holds for calls with its header and no others, and never grants on its own', () => {
+    const policies = [policyEntry('a', { match: { everyone: true, ...tenantA }, allow: [HAIKU] })];
+    const wide = settingsOf({ policies: [...policies, policyEntry('everyone', { allow: [HAIKU, OPUS] })] });
+    expect(at({}, wide)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'b' }, wide)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'a' }, wide)).toBe('denied_model by platform/a');
+    expect(at({ 'x-tenant': 'aa' }, wide)).toBe('denied_model by platform/a');
+    expect(at({ 'x-tenant': 'a' }, wide, HAIKU)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'a' }, settingsOf({ policies }), HAIKU)).toBe('no_policy by platform/ci');
+    const narrow = settingsOf({ policies: [...policies, policyEntry('everyone', { allow: [SONNET] })] });
+    expect(at({ 'x-tenant': 'a' }, narrow, HAIKU)).toBe('denied_model by platform/everyone');
+  });
+
+  test('[AUTH-31] it narrows the upstreams, to nothing if need be, and says which policy did', () => {
+    const settings = settingsOf({
+      upstreams,
+      policies: [
+        policyEntry('everyone', { upstreams: [`${HOME}/us`, `${HOME}/eu`] }),
+        policyEntry('to-eu', { match: { everyone: true, ...eu }, upstreams: [`${HOME}/eu`] }),
+        policyEntry('to-us', { match: { everyone: true, ...tenantA }, within: [`${HOME}/us`] }),
+      ],
+    });
+    expect(at({}, settings)).toBe('eu us');
+    expect(at({ 'x-route': 'eu' }, settings)).toBe('eu');
+    expect(at({ 'x-tenant': 'a' }, settings)).toBe('us');
+    expect(at({ 'x-route': 'eu', 'x-tenant': 'a' }, settings)).toBe('no_upstream by platform/to-us');
+  });
+
+  test('[AUTH-31] it narrows networks, and the other members of its match count too', () => {
+    const settings = settingsOf({
+      policies: [
+        policyEntry('everyone'),
+        policyEntry('build', { match: { groups: ['build'], ...tenantA }, network: ['192.0.2.0/24'] }),
+      ],
+    });
+    const build = keyEntry({ key: `${HOME}/build`, owner: { type: 'Team', name: 'build' } });
+    expect(at({ 'x-tenant': 'a' }, settings)).toBe('anthropic');
+    expect(at({}, settings, OPUS, build)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'a' }, settings, OPUS, build)).toBe('network by platform/build');
+  });
+
+  test('[AUTH-31] every header of a policy must be there; a list has all of its members', () => {
+    const both = { everyone: true, headers: [...tenantA.headers, ...eu.headers] };
+    const settings = settingsOf({
+      policies: [policyEntry('everyone'), policyEntry('both', { match: both, deny: [OPUS] })],
+    });
+    expect(at({ 'x-tenant': 'a' }, settings)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'a', 'x-route': 'us' }, settings)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'b, a', 'x-route': 'eu' }, settings)).toBe('denied_model by platform/both');
+  });
+
+  test("[AUTH-31] a tenant's own holds for its keys alone", () => {
+    const settings = settingsOf({
+      policies: [
+        policyEntry('everyone'),
+        policyEntry('own', { namespace: 'team-a', match: { everyone: true, ...tenantA }, deny: [OPUS] }),
+      ],
+    });
+    expect(at({ 'x-tenant': 'a' }, settings)).toBe('anthropic');
+    expect(at({ 'x-tenant': 'a' }, settings, OPUS, keyEntry({ namespace: 'team-a' }))).toBe(
+      'denied_model by team-a/own',
+    );
+  });
+
+  test('[AUTH-31] a caller who stays with one provider is not led to another one by a header', () => {
+    const compatible = { ...upstreamEntry('other'), provider: 'AnthropicCompatible' as const, priority: 5 };
+    const policies = (oneProvider?: true) => [
+      policyEntry('everyone', oneProvider ? { oneProvider } : {}),
+      policyEntry('to-other', { match: { everyone: true, ...eu }, upstreams: [compatible.key] }),
+    ];
+    const world = { upstreams: [upstreamEntry('first'), compatible] };
+    expect(at({ 'x-route': 'eu' }, settingsOf({ ...world, policies: policies() }))).toBe('other');
+    const tied = settingsOf({ ...world, policies: policies(true) });
+    expect(at({}, tied)).toBe('first');
+    expect(at({ 'x-route': 'eu' }, tied)).toBe('unrouted_model by platform/to-other');
+  });
 });

@@ -1,13 +1,15 @@
 // Access of one caller, from the policies that match. Selection: the first match by precedence, merged over `everyone` (allow lists
-// replace, deny lists unite). Policies of another namespace, and the key itself, are further layers: every layer must agree, so
-// neither can grant more than the Gateway's own policies do.
+// replace, deny lists unite). Policies of another namespace, policies that look at headers, and the key itself, are further layers: every
+// layer must agree, so none can grant more than the Gateway's own policies do.
+import type { IncomingHttpHeaders } from 'node:http';
 import type { GatewayConfig, KeyEntry, PolicyEntry, Scope } from '#shared/bundle/bundle.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { isAllowed, isDenied } from './model-rule.ts';
 import type { ServedModel } from './models.ts';
+import { carries, matches, winners } from './policy-match.ts';
 import { NetworkList } from './network.ts';
 import { PatternList } from './pattern.ts';
-import { upstreamSet, type UpstreamSet } from './upstream-set.ts';
+import { upstreamSet, within, type RegionBound, type UpstreamSet } from './upstream-set.ts';
 
 /** Something a policy said, with the policy that an audit record names when it refuses. */
 interface Said<T> {
@@ -50,16 +52,27 @@ export class Access {
   readonly bounded: boolean;
   /** Calls for a model stay with one provider. */
   readonly oneProvider: boolean;
+  /** Places that the policies allow, in bounds that hold together. */
+  readonly regions: readonly RegionBound[];
+  /** What holds without headers, where they narrowed it. */
+  readonly base: Access | undefined;
   readonly #layers: readonly Layer[];
   readonly #reaches = new Map<string, Reach>();
 
-  constructor(layers: readonly Layer[], { upstreams, rule, oneProvider }: UpstreamSet) {
+  constructor(layers: readonly Layer[], { upstreams, rule, oneProvider, regions }: UpstreamSet, base?: Access) {
+    this.base = base;
     this.rule = layers[0]?.rule ?? 'default';
     this.#layers = layers;
     this.upstreams = upstreams;
     this.upstreamRule = rule ?? this.rule;
     this.bounded = rule !== undefined;
     this.oneProvider = oneProvider;
+    this.regions = regions;
+  }
+
+  /** The same, narrowed by further layers to an upstream set within this one's. */
+  with(layers: readonly Layer[], set: UpstreamSet): Access {
+    return new Access([...this.#layers, ...layers], set, this);
   }
 
   deniedNetwork(address: string): Denial | undefined {
@@ -111,6 +124,13 @@ function refusalOf({ allow, deny }: Layer, model: ServedModel, upstream: string 
   return denied ?? (allow === undefined || isAllowed(allow.value, model, upstream) ? undefined : allow);
 }
 
+/** What the policies without headers say of a key. */
+interface Selected {
+  readonly access: Access | undefined;
+  /** Stands for the policies behind it. */
+  readonly profile: string;
+}
+
 /** What the key itself narrows, compiled once per key and configuration. */
 export interface KeyLimits {
   readonly network: NetworkList | undefined;
@@ -119,30 +139,42 @@ export interface KeyLimits {
 
 const NO_LIMITS: KeyLimits = { network: undefined, models: undefined };
 
+/** Combinations of headers that are remembered; a client writes them itself, and sending ever new ones only empties the memory. */
+const MOST_NARROWED = 1024;
+
 /** All policies of one configuration, with the answers found so far. */
 export class AccessBook {
   readonly #gateway: GatewayConfig;
   readonly #own: readonly PolicyEntry[];
   readonly #tenants: readonly PolicyEntry[];
+  /** Of all namespaces; most Gateways have none. */
+  readonly #byHeader: readonly PolicyEntry[];
   readonly #upstreams: readonly UpstreamTarget[];
   readonly #profiles = new Map<string, Access | undefined>();
-  readonly #byKey = new WeakMap<KeyEntry, { readonly access: Access | undefined }>();
+  readonly #byKey = new WeakMap<KeyEntry, Selected>();
+  /** Policies that count for a key as soon as a call carries their headers. */
+  readonly #headerPolicies = new WeakMap<KeyEntry, readonly PolicyEntry[]>();
+  readonly #narrowed = new Map<string, Access>();
   readonly #limits = new WeakMap<KeyEntry, KeyLimits>();
 
   constructor(gateway: GatewayConfig, policies: readonly PolicyEntry[], upstreams: readonly UpstreamTarget[]) {
     this.#gateway = gateway;
-    this.#own = policies.filter(({ tenant }) => !tenant);
-    this.#tenants = policies.filter(({ tenant }) => tenant);
+    const always = policies.filter(({ match }) => match.headers === undefined);
+    this.#own = always.filter(({ tenant }) => !tenant);
+    this.#tenants = always.filter(({ tenant }) => tenant);
+    this.#byHeader = policies.filter(({ match }) => match.headers !== undefined);
     this.#upstreams = upstreams;
   }
 
-  /** What a key's holder may do, or undefined when no policy matches and the Gateway's default is Deny. */
-  of(key: KeyEntry): Access | undefined {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known.access;
-    const access = this.#select(key);
-    this.#byKey.set(key, { access });
-    return access;
+  /**
+   * What a key's holder may do, or undefined when no policy matches and the Gateway's default is Deny.
+   * @param headers of the call: what a policy without headers grants, they can narrow and nothing else
+   */
+  of(key: KeyEntry, headers: IncomingHttpHeaders): Access | undefined {
+    const known = this.#byKey.get(key) ?? this.#remember(key);
+    if (this.#byHeader.length === 0 || known.access === undefined) return known.access;
+    const narrowing = this.#narrowing(key).filter(({ match }) => carries(headers, match.headers!));
+    return narrowing.length === 0 ? known.access : this.#narrow(known.access, known.profile, narrowing);
   }
 
   limitsOf(key: KeyEntry): KeyLimits {
@@ -158,7 +190,41 @@ export class AccessBook {
     return limits;
   }
 
-  #select(key: KeyEntry): Access | undefined {
+  #remember(key: KeyEntry): Selected {
+    const selected = this.#select(key);
+    this.#byKey.set(key, selected);
+    return selected;
+  }
+
+  #narrowing(key: KeyEntry): readonly PolicyEntry[] {
+    let policies = this.#headerPolicies.get(key);
+    if (policies === undefined) {
+      policies = this.#byHeader.filter(
+        (policy) =>
+          (!policy.tenant || policy.namespace === key.namespace) &&
+          (policy.match.everyone || matches(policy, key, this.#gateway.namespace)),
+      );
+      this.#headerPolicies.set(key, policies);
+    }
+    return policies;
+  }
+
+  /** Each policy is a layer of its own: none overrides another, or a further header could lift what the first one narrowed. */
+  #narrow(access: Access, profile: string, policies: readonly PolicyEntry[]): Access {
+    const name = [profile, ...policies.map(({ key }) => key)].join(' ');
+    let narrowed = this.#narrowed.get(name);
+    if (narrowed === undefined) {
+      narrowed = access.with(
+        policies.map((policy) => layerOf([policy])),
+        within(access, policies),
+      );
+      if (this.#narrowed.size >= MOST_NARROWED) this.#narrowed.clear();
+      this.#narrowed.set(name, narrowed);
+    }
+    return narrowed;
+  }
+
+  #select(key: KeyEntry): Selected {
     const own = winners(this.#own, key, this.#gateway.namespace);
     const tenant = winners(
       this.#tenants.filter(({ namespace }) => namespace === key.namespace),
@@ -167,7 +233,7 @@ export class AccessBook {
     );
     const profile = [...own, '', ...tenant].map((policy) => (typeof policy === 'string' ? '|' : policy.key)).join(' ');
     if (!this.#profiles.has(profile)) this.#profiles.set(profile, this.#build(own, tenant));
-    return this.#profiles.get(profile);
+    return { access: this.#profiles.get(profile), profile };
   }
 
   #build(own: readonly PolicyEntry[], tenant: readonly PolicyEntry[]): Access | undefined {
@@ -176,38 +242,6 @@ export class AccessBook {
     const layers = [own, tenant].filter((policies) => policies.length > 0).map(layerOf);
     return new Access(layers, set);
   }
-}
-
-/** The first specific match and the first `everyone`, in the order in which they override each other. */
-function winners(policies: readonly PolicyEntry[], key: KeyEntry, gatewayNamespace: string): PolicyEntry[] {
-  const specific = policies.find((policy) => !policy.match.everyone && matches(policy, key, gatewayNamespace));
-  const everyone = policies.find(({ match }) => match.everyone);
-  return [specific, everyone].filter((policy) => policy !== undefined);
-}
-
-function matches({ match, namespace }: PolicyEntry, key: KeyEntry, gatewayNamespace: string): boolean {
-  const { type, name } = key.owner;
-  // Owner names of other namespaces are qualified; their e-mail domain was written by somebody who need not own it.
-  const domain = type === 'User' && key.namespace === gatewayNamespace ? domainOf(name) : undefined;
-  if (match.groups !== undefined && !(type === 'Team' && match.groups.includes(name))) return false;
-  if (match.users !== undefined && !(type === 'User' && includesName(match.users, name))) return false;
-  if (match.emailDomains !== undefined && !(domain !== undefined && match.emailDomains.includes(domain))) return false;
-  if (match.keyLabels === undefined) return true;
-  // Likewise labels: a tenant must not get into a policy of the platform team by labelling its own key.
-  if (key.namespace !== namespace) return false;
-  return Object.entries(match.keyLabels).every(([label, value]) => key.labels[label] === value);
-}
-
-function domainOf(address: string): string | undefined {
-  const at = address.lastIndexOf('@');
-  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
-}
-
-/** E-mail addresses are compared without case, as the people who write them do. */
-function includesName(names: readonly string[], name: string): boolean {
-  return (
-    names.includes(name) || (name.includes('@') && names.some((each) => each.toLowerCase() === name.toLowerCase()))
-  );
 }
 
 /** Merges winner over base: the first opinion counts, deny lists unite. */

@@ -1,5 +1,6 @@
 // admit: principal + request → grant, or 403/400. The order is fixed (AUTHZ-20): key state, client network, scope, model, upstream set.
 // Authentication came before; rate limits and budgets follow behind the upstream set, forwarding last.
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Endpoint, Scope } from '#shared/bundle/bundle.ts';
 import type { Settings } from '../config/snapshot.ts';
 import { refuse } from '../errors.ts';
@@ -28,6 +29,7 @@ const NO_FALLBACKS: readonly Leg[] = [];
 
 /**
  * The steps that need no body.
+ * @param headers of the call, for policies that look at them
  * @throws {GatewayError} 403
  */
 export function admitCaller(
@@ -36,10 +38,11 @@ export function admitCaller(
   address: string,
   endpoint: Endpoint | undefined,
   scope: Scope,
+  headers: IncomingHttpHeaders,
 ): Access {
   const { key } = principal;
   checkState(key, settings.gateway.environment);
-  const access = settings.access.of(key);
+  const access = settings.access.of(key, headers);
   if (access === undefined) {
     throw refuse.forbidden('no_policy', 'no policy of this gateway covers this key: ask your platform team', key.key);
   }
@@ -88,16 +91,28 @@ export function admitModel(
   if (access.upstreams.length === 0) {
     throw forbidden('no_upstream', 'no upstream of this gateway is granted to you', ofPolicy);
   }
-  if (upstreams.length === 0) {
+  const bounded = access.oneProvider ? stayingPut(settings, principal, access, model, upstreams) : upstreams;
+  if (bounded.length === 0) {
     const message = `model ${printable(name)} is served by no upstream you may use`;
     throw refuse.badRequest('unrouted_model', withAdvice(message, ofPolicy), ofPolicy.rule);
   }
-  const bounded = access.oneProvider ? ofOneProvider(upstreams, principal.id) : upstreams;
   const candidates = counting ? bounded.filter(({ entry }) => entry.countTokens) : bounded;
   if (candidates.length === 0)
     throw refuse.notFound('count_unavailable', 'token counting is not available for this model');
   const fallbacks = counting ? NO_FALLBACKS : fallbacksOf(settings, principal, access, { model, candidates });
   return { access, model, candidates, fallbacks };
+}
+
+/** Those of the caller's one provider, which is the same whatever headers a call carries. */
+function stayingPut(
+  settings: Settings,
+  principal: Principal,
+  { base }: Access,
+  model: ServedModel,
+  upstreams: readonly UpstreamTarget[],
+): readonly UpstreamTarget[] {
+  const among = base?.oneProvider === true ? reachOf(settings, principal, base, model).upstreams : upstreams;
+  return ofOneProvider(upstreams, principal.id, among);
 }
 
 /** The fallbacks of a model that the caller may use too. Who may not leave a provider may not leave it for another model either. */

@@ -2,7 +2,7 @@
 // the platform team first, then the built-in catalog, then models that only an upstream maps.
 import type { CustomModel, UpstreamEntry } from '#shared/bundle/bundle.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
-import { canonicalModel, spellingsOf } from '#shared/catalog/spelling.ts';
+import { canonicalModel, spellingsOf, type ModelCatalog } from '#shared/catalog/spelling.ts';
 
 /** What an upstream calls a model. */
 export interface Behind {
@@ -42,9 +42,16 @@ export class ModelTable {
   readonly #aliases = new Map<string, ServedModel>();
   readonly #listed: ServedModel[] = [];
   readonly #memory = new Map<string, ServedModel | undefined>();
-  readonly #catalog = builtinCatalog.models;
+  readonly #catalog: ModelCatalog;
 
-  constructor(builtin: boolean, entries: readonly CustomModel[], upstreams: readonly UpstreamEntry[]) {
+  /** @param catalog of the Gateway */
+  constructor(
+    builtin: boolean,
+    entries: readonly CustomModel[],
+    upstreams: readonly UpstreamEntry[],
+    catalog: ModelCatalog = builtinCatalog.models,
+  ) {
+    this.#catalog = catalog;
     const mapped = mappedModels(upstreams);
     if (builtin) for (const { id } of this.#catalog.models) this.#serve(id, mapped.get(id));
     for (const [id, upstreamIds] of mapped) if (!this.#served.has(id)) this.#serve(id, upstreamIds);

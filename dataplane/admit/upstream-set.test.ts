@@ -8,8 +8,8 @@ const all = ['a', 'b', 'c'].map((name) => targetOf(name));
 const [a, b, c] = all.map(({ key }) => key) as [string, string, string];
 
 function setOf(own: readonly PolicyEntry[], tenant: readonly PolicyEntry[] = []) {
-  const { upstreams, ...rest } = upstreamSet('platform', own, tenant, all);
-  return { ...rest, keys: upstreams.map(({ key }) => key) };
+  const { upstreams, rule, oneProvider } = upstreamSet('platform', own, tenant, all);
+  return { rule, oneProvider, keys: upstreams.map(({ key }) => key) };
 }
 
 const base = policyEntry('base', { within: [a, b], oneProvider: true });
@@ -36,6 +36,18 @@ describe('choice and bounds', () => {
       rule: 'platform/base',
       oneProvider: false,
     });
+  });
+});
+
+describe('regions that clients may name', () => {
+  test('[AUTHZ-14] every matching policy that has some is a bound of its own, and names itself', () => {
+    const eu = policyEntry('eu', { within: [a], regions: ['eu-*'] });
+    const one = policyEntry('one', { namespace: 'team-a', within: [a], regions: ['eu-west-1'] });
+    const { regions } = upstreamSet('platform', [policyEntry('plain'), eu], [one], all);
+    expect(regions).toEqual([
+      { rule: 'platform/eu', patterns: ['eu-*'] },
+      { rule: 'team-a/one', patterns: ['eu-west-1'] },
+    ]);
   });
 });
 

@@ -10,6 +10,15 @@ export interface UpstreamSet {
   readonly rule: string | undefined;
   /** Calls for a model stay with one provider. */
   readonly oneProvider: boolean;
+  readonly regions: readonly RegionBound[];
+}
+
+/** Regions that one policy allows; every bound must agree. */
+export interface RegionBound {
+  /** Key of the policy. */
+  readonly rule: string;
+  /** In lower case, `*` for any characters. */
+  readonly patterns: readonly string[];
 }
 
 /**
@@ -39,19 +48,61 @@ export function upstreamSet(
   const boundary = matching.find(({ oneProvider }) => oneProvider === true);
   // Whoever left nothing over is the one to ask about it.
   const decisive = upstreams.length < chosen.length ? (bounds[0] ?? choice) : (choice ?? bounds[0]);
-  return { upstreams, rule: (decisive ?? boundary)?.key, oneProvider: boundary !== undefined };
+  return {
+    upstreams,
+    rule: (decisive ?? boundary)?.key,
+    oneProvider: boundary !== undefined,
+    regions: regionBounds(matching),
+  };
+}
+
+/**
+ * What further policies leave of a set: the choice and the bounds of each hold together, and one without an opinion takes nothing away.
+ * @param set as an Access has it
+ */
+export function within(set: Bounded, policies: readonly PolicyEntry[]): UpstreamSet {
+  let { upstreams } = set;
+  let rule = set.bounded ? set.upstreamRule : undefined;
+  let { oneProvider } = set;
+  for (const policy of policies) {
+    const { upstreams: chosen, within: bound } = policy;
+    const left = upstreams.filter(({ key }) => chosen?.includes(key) !== false && bound?.includes(key) !== false);
+    const ties = policy.oneProvider === true && !oneProvider;
+    if (left.length < upstreams.length || ties) rule = policy.key;
+    upstreams = left;
+    oneProvider ||= ties;
+  }
+  return { upstreams, rule, oneProvider, regions: [...set.regions, ...regionBounds(policies)] };
+}
+
+function regionBounds(policies: readonly PolicyEntry[]): RegionBound[] {
+  return policies.flatMap(({ key, regions }) => (regions === undefined ? [] : [{ rule: key, patterns: regions }]));
+}
+
+/** The upstreams of a caller as its policies left them. */
+export interface Bounded {
+  readonly upstreams: readonly UpstreamTarget[];
+  readonly bounded: boolean;
+  readonly upstreamRule: string;
+  readonly oneProvider: boolean;
+  readonly regions: readonly RegionBound[];
 }
 
 /**
  * The upstreams of a caller's one provider: that of the upstream first in priority, drawn by weight among equals. Health has no say, or a
  * failure would be the way across.
  * @param caller id of the principal
+ * @param among where the provider is drawn: `upstreams`, or more than that where headers narrowed them, for a header must not lead to another one
  */
-export function ofOneProvider(upstreams: readonly UpstreamTarget[], caller: string): readonly UpstreamTarget[] {
-  const [first] = upstreams;
-  if (first === undefined || upstreams.every(({ entry }) => entry.provider === first.entry.provider)) return upstreams;
+export function ofOneProvider(
+  upstreams: readonly UpstreamTarget[],
+  caller: string,
+  among: readonly UpstreamTarget[] = upstreams,
+): readonly UpstreamTarget[] {
+  const [first] = among;
+  if (first === undefined || among.every(({ entry }) => entry.provider === first.entry.provider)) return upstreams;
   let best = first;
-  for (const target of upstreams) if (isBefore(target, best, caller)) best = target;
+  for (const target of among) if (isBefore(target, best, caller)) best = target;
   return upstreams.filter(({ entry }) => entry.provider === best.entry.provider);
 }
 

@@ -190,3 +190,25 @@ test('[SEC-21] no secret value is printed, wherever it was put', () => {
     expect(printed).not.toContain(VALUE);
   }
 });
+
+describe('a catalog', () => {
+  const gateway = GATEWAY.replace('spec: {', 'spec: {catalog: {configMapRef: {name: tables}}, ');
+  const tables = (text: string): string =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: tables}\ndata:\n  prices.json: '${text}'\n`;
+
+  test('is found among the files', () => {
+    expect(run(documents(gateway, UPSTREAM, tables('{"webSearchPerThousand": "12"}')))).toMatchObject({ code: 0 });
+  });
+
+  test('that does not fit is exit 1, because a cluster would leave it out of force', () => {
+    const { code, table } = run(documents(gateway, UPSTREAM, tables('{"webSearchPerThousand": "0"}')));
+    expect(code).toBe(1);
+    expect(table).toContain('ConfigMap tables: prices.json.webSearchPerThousand: must be greater than 0');
+  });
+
+  test('that is not among the files may be in the cluster', () => {
+    const { code, table } = run(documents(gateway, UPSTREAM));
+    expect(code).toBe(0);
+    expect(table).toContain('ConfigMap tables does not exist');
+  });
+});

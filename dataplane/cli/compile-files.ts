@@ -2,6 +2,7 @@
 import { compile } from '#shared/compile/compile.ts';
 import type { CompiledGateway, ObjectStatus, RawObject } from '#shared/compile/types.ts';
 import type { Fault } from '#shared/api/documents.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { clusterOnlyNotes } from './cluster-only.ts';
 import { loadFiles, type LoadedFiles } from './load.ts';
@@ -25,11 +26,13 @@ export interface CompileFilesOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Absent for `check`, which keeps nothing and makes no keys. */
   readonly state?: StateFolder;
+  /** What is in force of catalogs, by `namespace/name` of the Gateway. */
+  readonly lastCatalogs?: ReadonlyMap<string, CatalogOverlay>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-export function compileFiles({ paths, environment, state, now }: CompileFilesOptions): CompiledFiles {
+export function compileFiles({ paths, environment, state, lastCatalogs, now }: CompileFilesOptions): CompiledFiles {
   const seen = new Date(now()).toISOString();
   // The state folder remembers when an object was first seen.
   const loaded = loadFiles(paths, environment, (id) => state?.createdAt(id, seen) ?? seen);
@@ -47,6 +50,8 @@ export function compileFiles({ paths, environment, state, now }: CompileFilesOpt
   const { gateways, statuses } = compile({
     objects,
     secrets,
+    catalogs: loaded.configMaps,
+    ...(lastCatalogs === undefined ? {} : { lastCatalogs }),
     namespaces: loaded.namespaces,
     peppers,
     tombstones: state?.tombstones() ?? new Map<string, never>(),

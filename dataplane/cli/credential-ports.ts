@@ -5,7 +5,7 @@ import type { Clock, CredentialPorts, Fetch } from '../credentials/source.ts';
 import { CredentialSources } from '../credentials/sources.ts';
 import { gatewayProxy } from '../data-plane.ts';
 import type { OpenCredentials } from '../providers/target.ts';
-import { Pools, type PoolOptions } from '../route/pools.ts';
+import { Pools, RECONNECT_AFTER_MS, type PoolOptions } from '../route/pools.ts';
 
 export interface CredentialEnvironment {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -13,11 +13,15 @@ export interface CredentialEnvironment {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const NONE: ReadonlySet<string> = new Set();
+const NONE: readonly never[] = [];
 
 /** Opens the credentials of each configuration and keeps those that did not change, with their tokens. */
 export function openedCredentials({ environment, environmentProxy }: CredentialEnvironment): OpenCredentials {
-  const options = (proxy: PoolOptions['proxy']): PoolOptions => ({ connectTimeout: CONNECT_TIMEOUT_MS, proxy });
+  const options = (proxy: PoolOptions['proxy']): PoolOptions => ({
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    reconnectAfter: RECONNECT_AFTER_MS,
+    proxy,
+  });
   const pools = new Pools(options(environmentProxy));
   // Metadata servers of the machine answer at once or are not there.
   const local = new Agent({ connect: { timeout: 1_000 } });

@@ -4,6 +4,7 @@
 import { statSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { Bundle } from '#shared/bundle/bundle.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { cutShards, type KeyShard } from '#shared/bundle/shards.ts';
 import type { CompiledGateway } from '#shared/compile/types.ts';
 import { compileFiles, remember, type CompiledFiles } from './compile-files.ts';
@@ -17,6 +18,8 @@ export interface LoadRequest {
   /** `namespace/name` or `name` of the Gateway to serve, when the files hold several. */
   readonly gateway: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What is in force of catalogs, by `namespace/name` of the Gateway. */
+  readonly lastCatalogs?: ReadonlyMap<string, CatalogOverlay>;
 }
 
 /** A configuration as the load thread hands it over. */

@@ -188,3 +188,14 @@ describe('several documents and files', () => {
     expect([...namespaces]).toEqual([['team', { a: 'b' }]]);
   });
 });
+
+describe('ConfigMaps', () => {
+  test("data is text as it stands, without variables; other members are nobody's here", () => {
+    const { configMaps, faults } = load(
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: '${TOKEN}'}\nbinaryData: {b: AA==}\n",
+      { TOKEN: '1' },
+    );
+    expect(faults).toEqual([]);
+    expect(configMaps).toEqual(new Map([['default/c', new Map([['a', '${TOKEN}']])]]));
+  });
+});

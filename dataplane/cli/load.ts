@@ -18,6 +18,8 @@ export interface LoadedFiles {
   /** The document behind every `Kind namespace/name`, for pointing at lines. */
   readonly documents: ReadonlyMap<string, Document>;
   readonly secrets: ReadonlyMap<string, ReadonlyMap<string, SecretText>>;
+  /** Data of ConfigMaps, for catalogs. */
+  readonly configMaps: ReadonlyMap<string, ReadonlyMap<string, string>>;
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** What could not be read at all. */
   readonly faults: readonly Fault[];
@@ -59,8 +61,17 @@ export function loadFiles(
     loader.faults.push(...read.faults);
     for (const document of read.documents) loader.add(document);
   }
-  const { objects, documents, secrets, namespaces, faults, notes } = loader;
-  return { revision: revision.digest('hex').slice(0, 12), objects, documents, secrets, namespaces, faults, notes };
+  const { objects, documents, secrets, configMaps, namespaces, faults, notes } = loader;
+  return {
+    revision: revision.digest('hex').slice(0, 12),
+    objects,
+    documents,
+    secrets,
+    configMaps,
+    namespaces,
+    faults,
+    notes,
+  };
 }
 
 /** `Kind namespace/name`. */
@@ -72,6 +83,7 @@ class Loader {
   readonly objects: RawObject[] = [];
   readonly documents = new Map<string, Document>();
   readonly secrets = new Map<string, ReadonlyMap<string, SecretText>>();
+  readonly configMaps = new Map<string, ReadonlyMap<string, string>>();
   readonly namespaces = new Map<string, Readonly<Record<string, string>>>();
   readonly faults: Fault[] = [];
   readonly notes: Fault[] = [];
@@ -87,6 +99,7 @@ class Loader {
   add(document: Document): void {
     const { kind } = document.value;
     if (kind === 'Secret') this.#addSecret(document);
+    else if (kind === 'ConfigMap' && document.value['apiVersion'] === 'v1') this.#addConfigMap(document);
     else if (kind === 'Namespace') this.#addNamespace(document);
     else if (!isForeign(document)) this.#addObject(document);
   }
@@ -105,8 +118,7 @@ class Loader {
   }
 
   #addSecret(document: Document): void {
-    const metadata = document.value['metadata'] as Record<string, unknown> | null | undefined;
-    const key = `${text(metadata?.['namespace']) ?? DEFAULT_NAMESPACE}/${text(metadata?.['name']) ?? ''}`;
+    const key = keyOf(document);
     if (!this.#isFirst(`Secret ${key}`, document)) return;
     const values = new Map<string, SecretText>();
     for (const [name, value] of this.#texts('data', document)) {
@@ -118,6 +130,11 @@ class Loader {
       if (clear !== undefined) values.set(name, new SecretText(clear));
     }
     this.secrets.set(key, values);
+  }
+
+  #addConfigMap(document: Document): void {
+    const key = keyOf(document);
+    if (this.#isFirst(`ConfigMap ${key}`, document)) this.configMaps.set(key, new Map(this.#texts('data', document)));
   }
 
   /** The members of `data` or `stringData`, as strict about types as an API server: a bare 0123 would lose its zero unseen. */
@@ -183,6 +200,11 @@ function isForeign({ value: { apiVersion, kind } }: Document): boolean {
   // Nearly every document is ours: the distance of words is only measured for the others.
   const group = apiVersion.slice(0, slash);
   return group !== GROUP && didYouMean(group, [GROUP]) === undefined;
+}
+
+function keyOf({ value }: Document): string {
+  const metadata = value['metadata'] as Record<string, unknown> | null | undefined;
+  return `${text(metadata?.['namespace']) ?? DEFAULT_NAMESPACE}/${text(metadata?.['name']) ?? ''}`;
 }
 
 function text(value: unknown): string | undefined {

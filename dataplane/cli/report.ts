@@ -25,6 +25,11 @@ export function isInvalid({ conditions }: ObjectStatus): boolean {
   );
 }
 
+/** False when the tables of a catalog do not fit: a cluster would leave them out of force. */
+export function isUsable({ conditions }: ObjectStatus): boolean {
+  return conditions.every(({ status, reason }) => status !== 'False' || reason !== 'InvalidCatalog');
+}
+
 /** True when something is worth a look, although all of it may be served. */
 export function isTroubled({ notes, statuses }: CompiledFiles): boolean {
   return (
@@ -78,7 +83,7 @@ export function faultText({ file, line, column, object, message }: Placed): stri
 export function jsonText(compiled: CompiledFiles): string {
   return JSON.stringify(
     {
-      accepted: compiled.faults.length === 0 && compiled.statuses.every(isAccepted),
+      accepted: compiled.faults.length === 0 && compiled.statuses.every((status) => isAccepted(status) && isUsable(status)),
       objects: compiled.statuses.map(({ kind, namespace, name, conditions, fields, warnings }) => ({
         kind,
         namespace,

@@ -2,11 +2,12 @@
 import type pino from 'pino';
 import { SecretText } from '#shared/secret-text.ts';
 import type { GatewayConfig } from '#shared/bundle/bundle.ts';
-import { buildSnapshot, SnapshotHolder } from '../config/snapshot.ts';
+import { buildSnapshot, SnapshotHolder, type Settings } from '../config/snapshot.ts';
 import { createDataPlane, type DataPlane } from '../data-plane.ts';
 import { KeyIndex } from '../identify/key-index.ts';
 import type { AuditSink } from '../meter/audit.ts';
 import type { OpenCredentials } from '../providers/target.ts';
+import type { UpstreamChange } from '../probe/probes.ts';
 import type { PoolOptions } from '../route/pools.ts';
 import type { DemoUpstream } from './demo-upstream.ts';
 import { guardProgram, loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
@@ -38,13 +39,18 @@ export async function run(options: RunOptions): Promise<Running> {
   const sameProgram = guardProgram(options.program);
   const loadAgain = (): Promise<Loaded> => {
     sameProgram();
-    return load(options);
+    return load(options, holder.current?.settings);
   };
   const watcher = watchFiles(options.paths, async () => reload(options, loadAgain, holder, await serving.promise));
   try {
-    const first = await load(options);
+    const first = await load(options, undefined);
     await apply(first, options, holder);
-    const plane = createDataPlane({ ...options, holder });
+    const plane = createDataPlane({
+      ...options,
+      holder,
+      probing: options.demo === undefined,
+      onUpstream: tell(options.say),
+    });
     await plane.listen();
     // What is announced outlives this process.
     options.say(welcome({ ...first, trouble: await troubleOf(first) }, options));
@@ -61,8 +67,23 @@ export async function run(options: RunOptions): Promise<Running> {
   };
 }
 
-function load({ program, paths, stateFolder, gateway, environment }: RunOptions): Promise<Loaded> {
-  return loadOnThread(program, { paths, stateFolder, gateway, environment: { ...environment } });
+/** @param before in force so far */
+/** What is wrong with an upstream, and when that is over. A sound one is not worth a line. */
+function tell(say: RunOptions['say']): (change: UpstreamChange) => void {
+  return ({ upstream, before, after }) => {
+    if (after.status === 'False') say(`upstream ${upstream}: ${after.reason}: ${after.message}`);
+    else if (before.status === 'False' && after.status === 'True') say(`upstream ${upstream}: ${after.message}`);
+  };
+}
+
+function load(options: RunOptions, before: Settings | undefined): Promise<Loaded> {
+  const { program, paths, stateFolder, gateway, environment } = options;
+  const lastCatalogs = new Map(
+    before?.catalog.overlay === undefined
+      ? []
+      : [[`${before.gateway.namespace}/${before.gateway.name}`, before.catalog.overlay]],
+  );
+  return loadOnThread(program, { paths, stateFolder, gateway, environment: { ...environment }, lastCatalogs });
 }
 
 async function apply(loaded: Loaded, { demo, openCredentials }: RunOptions, holder: SnapshotHolder): Promise<void> {

@@ -4,9 +4,11 @@ import type pino from 'pino';
 import { joinCluster, type ClusterOptions } from '../config/cluster.ts';
 import { SnapshotHolder } from '../config/snapshot.ts';
 import { createDataPlane, type DataPlane, type DataPlaneOptions } from '../data-plane.ts';
+import type { UpstreamChange } from '../probe/probes.ts';
 
 /** A client at work calls more often than this; operator/workloads allows for it in the last steps of a pod. */
 const LINGER_MS = 5_000;
+const REPORT_AFTER_MS = 500;
 
 export interface ServeOptions
   extends
@@ -45,12 +47,37 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     failed: (reason) => plane?.metrics.configFault(reason),
     previousSecrets: () =>
       plane?.previousSecrets.report((hash) => holder.current?.keys.byHash(hash)?.previous === true) ?? {},
+    upstreams: () => plane?.probes.report(),
   });
+  const noteUpstream = ({ upstream, subject, after }: UpstreamChange): void => {
+    const { status, reason, message } = after;
+    if (status === 'Unknown') return;
+    if (status === 'True') log.info({ upstream, subject, reason }, message);
+    else log.warn({ upstream, subject, reason }, message);
+  };
   let stopping = false;
+  // A whole configuration changes what is known of many upstreams at once.
+  let reporting = false;
+  const reportSoon = (): void => {
+    if (reporting) return;
+    reporting = true;
+    setTimeout(() => {
+      reporting = false;
+      cluster.report();
+    }, REPORT_AFTER_MS).unref();
+  };
   const open = async (): Promise<void> => {
     await cluster.first;
     if (stopping) return;
-    plane = createDataPlane({ ...options, holder, source: cluster.figures, lingerMs: LINGER_MS });
+    plane = createDataPlane({
+      ...options,
+      holder,
+      source: cluster.figures,
+      lingerMs: LINGER_MS,
+      probing: true,
+      onReport: reportSoon,
+      onUpstream: noteUpstream,
+    });
     await plane.listen();
     const { publicUrl, listen } = holder.current!.settings.gateway;
     log.info({ port: listen.port, publicUrl }, 'listening');

@@ -12,6 +12,7 @@ import {
   POD_LEASE_SECONDS,
   PREVIOUS_SECRET_ANNOTATION,
   ROLE_LABEL,
+  UPSTREAMS_ANNOTATION,
   type PreviousSecretUse,
 } from '#shared/kube/labels.ts';
 import { microTime } from '#shared/kube/micro-time.ts';
@@ -30,6 +31,8 @@ export interface LeaseReport {
   /** Why what is published is not in force. */
   readonly fault: string | undefined;
   readonly previousSecrets: Readonly<Record<string, PreviousSecretUse>>;
+  /** What is known of upstreams, as shared/upstream-report.ts writes it. */
+  readonly upstreams?: string | undefined;
 }
 
 export interface PodLeaseOptions {
@@ -115,7 +118,7 @@ export class PodLease {
   #lease(seconds: number) {
     const { identity, report, wallClock } = this.#options;
     const { gateway, namespace, pod, uid } = identity;
-    const { loaded, fault, previousSecrets } = report();
+    const { loaded, fault, previousSecrets, upstreams } = report();
     return {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -134,6 +137,7 @@ export class PodLease {
           ...(Object.keys(previousSecrets).length === 0
             ? {}
             : { [PREVIOUS_SECRET_ANNOTATION]: JSON.stringify(previousSecrets) }),
+          ...(upstreams === undefined ? {} : { [UPSTREAMS_ANNOTATION]: upstreams }),
         },
         ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: pod, uid }],
       },

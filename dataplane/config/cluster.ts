@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly failed: (reason: FaultReason) => void;
   /** Use of old secrets so far, by key. */
   readonly previousSecrets: () => Readonly<Record<string, SecretUse>>;
+  /** What is known of upstreams, for the Lease. */
+  readonly upstreams?: () => string | undefined;
 }
 
 export interface Cluster {
@@ -95,6 +97,7 @@ export async function joinCluster(options: ClusterOptions): Promise<Cluster> {
         loaded,
         fault: fault === undefined ? waiting : `${fault.reason}: ${fault.message}`,
         previousSecrets: options.previousSecrets(),
+        upstreams: options.upstreams?.(),
       };
     },
   });

@@ -2,12 +2,14 @@
 // A call keeps the `Settings` it started with until it ends; it never holds the key index, so a stream of an hour does not keep
 // 100,000 keys of an old configuration alive.
 import { BUNDLE_FORMAT, type Bundle, type Credentials } from '#shared/bundle/bundle.ts';
+import { tablesWith, type CatalogTables } from '#shared/catalog/overlay.ts';
 import { AccessBook } from '../admit/access.ts';
 import { FallbackTable } from '../admit/fallbacks.ts';
 import { ModelTable } from '../admit/models.ts';
 import { NetworkList } from '../admit/network.ts';
 import type { KeyIndex } from '../identify/key-index.ts';
 import { PriceBook } from '../meter/price-book.ts';
+import { sortUpstreams, type LeftOut } from '../providers/left-out.ts';
 import { upstreamTargets, type OpenCredentials, type UpstreamTarget } from '../providers/target.ts';
 
 /** The part of a configuration that a running call may keep. */
@@ -17,10 +19,14 @@ export interface Settings {
   readonly trustedProxies: NetworkList;
   readonly allow: NetworkList;
   readonly deny: NetworkList;
+  /** What is known of models, prices and betas: the built-in tables with the platform team's over them. */
+  readonly catalog: CatalogTables;
   readonly models: ModelTable;
   readonly fallbacks: FallbackTable;
   readonly access: AccessBook;
   readonly upstreams: readonly UpstreamTarget[];
+  /** Upstreams of the bundle that this release cannot call. */
+  readonly leftOut: readonly LeftOut[];
   readonly prices: PriceBook;
 }
 
@@ -51,8 +57,10 @@ export function buildSnapshot(
     throw new UnknownFormatError(`bundle format ${format} is not ${BUNDLE_FORMAT}: upgrade the data plane`);
   }
   const { gateway } = bundle;
-  const models = new ModelTable(gateway.builtinModels, bundle.models, bundle.upstreams);
-  const upstreams = upstreamTargets(bundle.upstreams, credentials, open, gateway.proxy);
+  const catalog = tablesWith(bundle.catalog);
+  const { known, leftOut } = sortUpstreams(bundle.upstreams);
+  const models = new ModelTable(gateway.builtinModels, bundle.models, known, catalog.models);
+  const upstreams = upstreamTargets(known, credentials, open, gateway.proxy, catalog);
   return {
     settings: {
       revision,
@@ -60,11 +68,13 @@ export function buildSnapshot(
       trustedProxies: new NetworkList(gateway.listen.trustedProxies),
       allow: new NetworkList(gateway.listen.access.allow),
       deny: new NetworkList(gateway.listen.access.deny),
+      catalog,
       models,
       fallbacks: new FallbackTable(gateway.fallbacks ?? [], models),
       access: new AccessBook(gateway, bundle.policies, upstreams),
       upstreams,
-      prices: new PriceBook(gateway.pricing, upstreams),
+      leftOut,
+      prices: new PriceBook(gateway.pricing, upstreams, catalog),
     },
     keys,
   };

@@ -19,11 +19,11 @@ import {
   outgoing,
   ports,
   settle,
-  signatureFault,
   systemClock,
   type Asked,
   type Answer,
 } from './testing.ts';
+import { signatureFault } from './testing-signature.ts';
 
 const HOUR = 3_600_000;
 const REGION = 'eu-central-1';

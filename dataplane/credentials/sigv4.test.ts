@@ -18,7 +18,8 @@ import { expect, test } from 'vitest';
 import { SecretText } from '#shared/secret-text.ts';
 import { SigV4Signer, type AwsKeys } from './sigv4.ts';
 import type { OutgoingRequest } from './source.ts';
-import { byName, outgoing, signatureFault } from './testing.ts';
+import { byName, outgoing } from './testing.ts';
+import { signatureFault } from './testing-signature.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12, 30, 1);
 const KEYS: AwsKeys = {

@@ -19,7 +19,7 @@ describe('the credential that counts', () => {
     ['a blank one is passed over', { 'x-api-key': '', authorization: `ApiKey ${KEY}` }, KEY, 'apikey'],
     ['no scheme', { authorization: KEY }, KEY, ''],
   ])('[AUTH-03] %s', (_name, headers, value, scheme) => {
-    const presented = presentedCredential(headers);
+    const presented = presentedCredential(headers, 'Anthropic');
     expect(presented?.value).toBe(value);
     expect(presented?.scheme).toBe(scheme);
   });

@@ -1,6 +1,7 @@
-// Takes the credential out of a request. Three places, one documented precedence: `x-api-key`, `anthropic-api-key`, `Authorization`
-// (Bearer or ApiKey). `apiKeyHelper` fills two of them with the same value; that is one credential, not two.
+// Takes the credential out of a request. Few places, one documented precedence: `x-api-key`, `anthropic-api-key`, on paths of Foundry
+// `api-key` as SDKs of Azure have it, `Authorization` (Bearer or ApiKey). `apiKeyHelper` fills two of them with the same value; that is one credential, not two.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Dialect } from '#shared/bundle/bundle.ts';
 import type { CredentialSource } from './principal.ts';
 
 export interface Presented {
@@ -10,12 +11,17 @@ export interface Presented {
   readonly scheme: string | undefined;
 }
 
-/** The credential a request carries, or undefined when every place is absent or blank. */
-export function presentedCredential(headers: IncomingHttpHeaders): Presented | undefined {
+/**
+ * The credential a request carries, or undefined when every place is absent or blank.
+ * @param dialect of the path
+ */
+export function presentedCredential(headers: IncomingHttpHeaders, dialect: Dialect): Presented | undefined {
   const apiKey = single(headers['x-api-key']);
   if (apiKey) return { value: apiKey, source: 'x-api-key', scheme: undefined };
   const alias = single(headers['anthropic-api-key']);
   if (alias) return { value: alias, source: 'anthropic-api-key', scheme: undefined };
+  const azure = dialect === 'Foundry' ? single(headers['api-key']) : undefined;
+  if (azure) return { value: azure, source: 'api-key', scheme: undefined };
   const authorization = headers.authorization?.trim();
   if (!authorization) return undefined;
   const space = authorization.indexOf(' ');

@@ -11,18 +11,18 @@ describe('values that are no key of this gateway', () => {
     ['sk-pc-abc', 'unknown_key'],
     ['anything', 'unknown_key'],
   ])('[ERR-15] %s: %s', (value, reason) => {
-    expect(unknownHint(value, 'sk-pc-').reason).toBe(reason);
+    expect(unknownHint(value, 'sk-pc-', 'Anthropic').reason).toBe(reason);
   });
 
   test('[ERR-15] no message repeats a part of the value', () => {
     for (const value of ['sk-pc-secretsecret', 'other-secretsecret', 'sk-ant-api03-secretsecret', 'eyJsecretsecret']) {
-      expect(unknownHint(value, 'sk-pc-').message).not.toContain('secretsecret');
+      expect(unknownHint(value, 'sk-pc-', 'Anthropic').message).not.toContain('secretsecret');
     }
   });
 
   test('[ERR-15] a key of the right shape and one of another read differently', () => {
-    expect(unknownHint('corp_abc', 'corp_').message).toMatch(/not valid here/);
-    expect(unknownHint('sk-pc-abc', 'corp_').message).toMatch(/keys start with corp_/);
+    expect(unknownHint('corp_abc', 'corp_', 'Anthropic').message).toMatch(/not valid here/);
+    expect(unknownHint('sk-pc-abc', 'corp_', 'Anthropic').message).toMatch(/keys start with corp_/);
   });
 });
 
@@ -35,7 +35,7 @@ test.each([
   ['basic', 'unknown_scheme'],
   ['negotiate', 'unknown_scheme'],
 ])('[ERR-15] scheme %s: %s', (scheme, reason) => {
-  expect(schemeHint({ value: 'x', source: 'authorization', scheme })?.reason).toBe(reason);
+  expect(schemeHint({ value: 'x', source: 'authorization', scheme }, 'Anthropic')?.reason).toBe(reason);
 });
 
 test.each([
@@ -46,5 +46,5 @@ test.each([
   [{ 'x-goog-api-key': 'k', authorization: '' }, 'wrong_header'],
   [{ cookie: 'a=b' }, 'wrong_header'],
 ])('[ERR-15] without a credential, headers %j: %s', (headers, reason) => {
-  expect(missingHint(headers).reason).toBe(reason);
+  expect(missingHint(headers, 'Anthropic').reason).toBe(reason);
 });

@@ -1,5 +1,7 @@
 // Why a credential was not accepted, told to whoever holds it. Each hint answers a mistake people make with Claude Code.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Dialect } from '#shared/bundle/bundle.ts';
+import { leaveCloudOut, setKey } from './client-setup.ts';
 import type { Presented } from './credential.ts';
 
 export interface Hint {
@@ -8,37 +10,36 @@ export interface Hint {
   readonly message: string;
 }
 
-const SET_KEY = 'set ANTHROPIC_AUTH_TOKEN (or ANTHROPIC_API_KEY) to your gateway key';
-
 /** For a request without any credential in the places where one belongs. */
-export function missingHint(headers: IncomingHttpHeaders): Hint {
+export function missingHint(headers: IncomingHttpHeaders, dialect: Dialect): Hint {
   for (const header of ['api-key', 'x-goog-api-key', 'x-portkey-api-key', 'cookie']) {
-    if (headers[header] === undefined) continue;
+    if (headers[header] === undefined || (header === 'api-key' && dialect === 'Foundry')) continue;
     return {
       reason: 'wrong_header',
-      message: `credential is missing: the gateway reads Authorization: Bearer or x-api-key, not ${header}; ${SET_KEY}`,
+      message: `credential is missing: the gateway reads Authorization: Bearer or x-api-key, not ${header}; ${setKey(dialect)}`,
     };
   }
   const blank = headers.authorization !== undefined || headers['x-api-key'] !== undefined;
   return blank
     ? {
         reason: 'empty_credential',
-        message: `credential is empty: check the output of apiKeyHelper (one line, no spaces) or ${SET_KEY}`,
+        message: `credential is empty: check the output of apiKeyHelper (one line, no spaces) or ${setKey(dialect)}`,
       }
-    : { reason: 'missing_credential', message: `credential is missing: ${SET_KEY}` };
+    : { reason: 'missing_credential', message: `credential is missing: ${setKey(dialect)}` };
 }
 
 /** For a scheme of Authorization that is not Bearer or ApiKey; undefined when it is one of them. */
-export function schemeHint({ scheme }: Presented): Hint | undefined {
+export function schemeHint({ scheme }: Presented, dialect: Dialect): Hint | undefined {
   switch (scheme) {
     case undefined:
     case 'bearer':
     case 'apikey':
       return undefined;
     case 'aws4-hmac-sha256':
+    case 'aws4-ecdsa-p256-sha256':
       return {
         reason: 'aws_signature',
-        message: `this is an AWS signature, not a gateway key: set CLAUDE_CODE_SKIP_BEDROCK_AUTH=1 and ${SET_KEY}`,
+        message: `this is an AWS signature, not a gateway key: ${leaveCloudOut(dialect, 'Bedrock')}`,
       };
     case '':
       return {
@@ -53,33 +54,54 @@ export function schemeHint({ scheme }: Presented): Hint | undefined {
   }
 }
 
-const FOREIGN: readonly { readonly starts: string; readonly reason: string; readonly message: string }[] = [
+interface Foreign {
+  readonly starts: string;
+  readonly reason: string;
+  /** What it is, and what to do about it. */
+  readonly message: (dialect: Dialect) => string;
+}
+
+const FOREIGN: readonly Foreign[] = [
   {
     starts: 'sk-ant-oat',
     reason: 'claude_login',
-    message: `this is a claude.ai login, which the gateway does not forward: ${SET_KEY}, or run /logout in Claude Code`,
+    message: (dialect) =>
+      `this is a claude.ai login, which the gateway does not forward: ${setKey(dialect)}, or run /logout in Claude Code`,
   },
   {
     starts: 'sk-ant-',
     reason: 'provider_key',
-    message: `this is an Anthropic key of your own, which the gateway does not forward: ${SET_KEY} and unset the other variable`,
+    message: (dialect) =>
+      `this is an Anthropic key of your own, which the gateway does not forward: ${setKey(dialect)} and unset the other variable`,
   },
   {
     starts: 'ya29.',
     reason: 'google_token',
-    message: `this is a Google access token, not a gateway key: set CLAUDE_CODE_SKIP_VERTEX_AUTH=1 and ${SET_KEY}`,
+    message: (dialect) => `this is a Google access token, not a gateway key: ${leaveCloudOut(dialect, 'Vertex')}`,
   },
   {
-    starts: 'eyJ',
-    reason: 'unknown_token',
-    message: `this is a token of no issuer this gateway knows: ${SET_KEY}`,
+    // What the SDKs of AWS make of it: `bedrock-api-key-` and a presigned URL, or a long-term key.
+    starts: 'bedrock-api-key-',
+    reason: 'aws_api_key',
+    message: (dialect) =>
+      `this is an AWS API key, not a gateway key: ${leaveCloudOut(dialect, 'Bedrock')} and unset AWS_BEARER_TOKEN_BEDROCK`,
   },
+  { starts: 'eyJ', reason: 'unknown_token', message: tokenMessage },
 ];
 
+/** Clouds whose clients send a JSON Web Token of their own make it plain whose it is. */
+function tokenMessage(dialect: Dialect): string {
+  if (dialect !== 'Foundry' && dialect !== 'Vertex') {
+    return `this is a token of no issuer this gateway knows: ${setKey(dialect)}`;
+  }
+  const issuer = dialect === 'Foundry' ? 'Microsoft Entra ID' : 'Google';
+  return `this is a token of ${issuer}, not a gateway key: ${leaveCloudOut(dialect, dialect)}`;
+}
+
 /** For a value that no key matches. Says what the value looks like, never whether a similar one exists. */
-export function unknownHint(value: string, keyPrefix: string): Hint {
+export function unknownHint(value: string, keyPrefix: string, dialect: Dialect): Hint {
   const foreign = FOREIGN.find(({ starts }) => value.startsWith(starts));
-  if (foreign !== undefined) return foreign;
+  if (foreign !== undefined) return { reason: foreign.reason, message: foreign.message(dialect) };
   return value.startsWith(keyPrefix)
     ? {
         reason: 'unknown_key',
@@ -87,6 +109,6 @@ export function unknownHint(value: string, keyPrefix: string): Hint {
       }
     : {
         reason: 'unknown_key',
-        message: `this is not a key of this gateway (its keys start with ${keyPrefix}): ${SET_KEY}`,
+        message: `this is not a key of this gateway (its keys start with ${keyPrefix}): ${setKey(dialect)}`,
       };
 }

@@ -1,7 +1,7 @@
 // identify: request → principal, or 401. Decides who is calling and whether that identity is alive, never what it may do. Two steps, so that
 // the record of a dead key names it.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { KeyEntry } from '#shared/bundle/bundle.ts';
+import type { Dialect, KeyEntry } from '#shared/bundle/bundle.ts';
 import { refuse, type GatewayError } from '../errors.ts';
 import { presentedCredential } from './credential.ts';
 import { missingHint, schemeHint, unknownHint, type Hint } from './hints.ts';
@@ -13,16 +13,22 @@ const MAX_CREDENTIAL_CHARS = 4096;
 
 /**
  * Who holds the credential of a request; whether it is still good, {@link checkAlive} says.
+ * @param dialect of the path: it decides how users are told to set their key
  * @throws {GatewayError} 401 when there is no credential of this gateway
  */
-export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, keyPrefix: string): Principal {
-  const presented = presentedCredential(headers);
-  if (presented === undefined || presented.value === '') throw refusal(missingHint(headers));
-  const wrongScheme = schemeHint(presented);
+export function identify(
+  headers: IncomingHttpHeaders,
+  keys: KeyIndex,
+  keyPrefix: string,
+  dialect: Dialect = 'Anthropic',
+): Principal {
+  const presented = presentedCredential(headers, dialect);
+  if (presented === undefined || presented.value === '') throw refusal(missingHint(headers, dialect));
+  const wrongScheme = schemeHint(presented, dialect);
   if (wrongScheme !== undefined) throw refusal(wrongScheme);
   const { value, source } = presented;
   const key = value.length > MAX_CREDENTIAL_CHARS ? undefined : keys.find(value);
-  if (key === undefined) throw refusal(unknownHint(value, keyPrefix));
+  if (key === undefined) throw refusal(unknownHint(value, keyPrefix, dialect));
   return {
     id: key.key,
     method: 'virtual_key',

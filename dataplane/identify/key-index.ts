@@ -1,8 +1,8 @@
 // All virtual keys of a Gateway, by keyed hash. A lookup is one HMAC and two map accesses, whatever was presented; the comparison of the
 // full hash takes the same time for every value. Shards that did not change are taken over from the index before.
-import { timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { keyHash } from '#shared/bundle/key-hash.ts';
+import { hashingKey, keyHash } from '#shared/bundle/key-hash.ts';
 import { cutShards, shardOf, type KeyShard } from '#shared/bundle/shards.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
@@ -24,11 +24,11 @@ const NONE: ReadonlySet<string> = new Set();
 
 export class KeyIndex {
   readonly size: number;
-  readonly #pepper: string;
+  readonly #pepper: KeyObject;
   readonly #shards: readonly LoadedShard[];
   readonly #revoked: ReadonlySet<string>;
 
-  private constructor(pepper: string, shards: readonly LoadedShard[], revoked: ReadonlySet<string> = NONE) {
+  private constructor(pepper: KeyObject, shards: readonly LoadedShard[], revoked: ReadonlySet<string> = NONE) {
     this.#pepper = pepper;
     this.#shards = shards;
     this.#revoked = revoked;
@@ -37,7 +37,7 @@ export class KeyIndex {
 
   /** An index of entries that are at hand, at once. @param entries sorted by hash */
   static of(pepper: SecretText, entries: readonly KeyEntry[]): KeyIndex {
-    return new KeyIndex(pepper.reveal(), cutShards(entries).map(readShard));
+    return new KeyIndex(hashingKey(pepper), cutShards(entries).map(readShard));
   }
 
   /**
@@ -59,7 +59,7 @@ export class KeyIndex {
       await new Promise((resolve) => setImmediate(resolve));
       sliceEnd = performance.now() + SLICE_MS;
     }
-    return new KeyIndex(pepper.reveal(), loaded);
+    return new KeyIndex(hashingKey(pepper), loaded);
   }
 
   /** Whether {@link load} can take this shard over from here. */

@@ -13,4 +13,4 @@ export interface Principal {
   readonly source: CredentialSource;
 }
 
-export type CredentialSource = 'x-api-key' | 'anthropic-api-key' | 'authorization';
+export type CredentialSource = 'x-api-key' | 'anthropic-api-key' | 'api-key' | 'authorization';

@@ -27,6 +27,7 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     request_id: call.id,
     client_ip: call.address,
     ...caller(call),
+    dialect: call.dialect.name,
     method: request.method,
     endpoint: withoutCredentials(request.headers, call.path),
     status,
@@ -39,6 +40,7 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     served_model: record.upstreamModel,
     upstream: record.upstream,
     upstream_credential: record.upstreamCredential,
+    dropped_betas: droppedBetas(call),
     upstream_status: record.upstreamStatus,
     upstream_request_id: record.upstreamRequestId,
     cloud_request_id: record.cloudRequestId,
@@ -53,9 +55,9 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
   });
 }
 
-function caller({ principal, record, settings, request }: Call) {
+function caller({ principal, record, settings, request, dialect }: Call) {
   if (principal === undefined) {
-    const presented = presentedCredential(request.headers);
+    const presented = presentedCredential(request.headers, dialect.name);
     return {
       key_prefix: presented && shownPrefix(presented.value, settings.gateway.virtualKeys.prefix),
       auth_method: 'none',
@@ -74,7 +76,7 @@ function caller({ principal, record, settings, request }: Call) {
     secret: key.previous === true ? 'previous' : undefined,
     auth_method: principal.method,
     credential_source: principal.source,
-    rule: record.rule ?? settings.access.of(key)?.rule,
+    rule: record.rule ?? settings.access.of(key, request.headers)?.rule,
   };
 }
 
@@ -110,11 +112,20 @@ function isDenial({ record }: Call, status: number): boolean {
 }
 
 const MAX_HEADER_CHARS = 128;
+const MAX_BETAS = 16;
 
 /** Client-written, so shortened; recorded for aggregation, never used as identity. */
 function header({ request }: Call, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === 'string' ? withoutCredentials(request.headers, value).slice(0, MAX_HEADER_CHARS) : undefined;
+}
+
+/** Names are client-written too: so many at most, each shortened. */
+function droppedBetas({ record, request }: Call): string[] | undefined {
+  if (record.droppedBetas.length === 0) return undefined;
+  return record.droppedBetas
+    .slice(0, MAX_BETAS)
+    .map((beta) => withoutCredentials(request.headers, beta).slice(0, MAX_HEADER_CHARS));
 }
 
 function round(ms: number): number {

@@ -17,6 +17,8 @@ export interface CallRecord {
   upstream: string | undefined;
   /** Id of the credential the upstream was asked under; nothing secret. */
   upstreamCredential: string | undefined;
+  /** Betas the client asked for that the upstream asked last was not told of. */
+  droppedBetas: readonly string[];
   upstreamStatus: number | undefined;
   upstreamRequestId: string | undefined;
   cloudRequestId: string | undefined;
@@ -42,6 +44,8 @@ export type Outcome =
   | 'revoked'
   | 'drained';
 
+const NO_BETAS: readonly string[] = [];
+
 export function newCallRecord(startedAt: number): CallRecord {
   return {
     startedAt,
@@ -52,6 +56,7 @@ export function newCallRecord(startedAt: number): CallRecord {
     upstreamModel: undefined,
     upstream: undefined,
     upstreamCredential: undefined,
+    droppedBetas: NO_BETAS,
     upstreamStatus: undefined,
     upstreamRequestId: undefined,
     cloudRequestId: undefined,

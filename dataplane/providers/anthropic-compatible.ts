@@ -1,5 +1,26 @@
-// Another gateway that speaks the Messages API, run by somebody the platform team trusts.
+// Another gateway that speaks the Messages API, run by somebody the platform team trusts; where it says so, with the caller's name.
 import { anthropic } from './anthropic.ts';
-import type { Provider } from './provider.ts';
+import type { Caller, Provider } from './provider.ts';
 
-export const anthropicCompatible: Provider = { ...anthropic, family: 'AnthropicCompatible' };
+const MAX_VALUE = 256;
+
+export const anthropicCompatible: Provider = {
+  ...anthropic,
+  family: 'AnthropicCompatible',
+  ownHeaders: ({ caller }, { forwardsIdentity }) => (forwardsIdentity === true ? identityHeaders(caller) : []),
+};
+
+/** Under the names that gateways of this kind read: LiteLLM's, and those of Anthropic's own gateway. */
+function identityHeaders({ id, owner, email }: Caller): readonly string[] {
+  const headers = ['x-litellm-end-user-id', headerSafe(email ?? owner), 'x-claude-gateway-user-id', headerSafe(id)];
+  if (email !== undefined) headers.push('x-claude-gateway-user-email', headerSafe(email));
+  return headers;
+}
+
+/** Percent-encodes whatever is not printable ASCII, and the sign that does so. */
+function headerSafe(text: string): string {
+  return text
+    .slice(0, MAX_VALUE)
+    .toWellFormed()
+    .replace(/[^!-$&-~ ]|^ | $/gu, encodeURIComponent);
+}

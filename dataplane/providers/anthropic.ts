@@ -1,5 +1,4 @@
 // The Anthropic API: the body as received, `anthropic-*` and `x-stainless-*` as an open set.
-import { builtinModels } from '#shared/catalog/catalog.ts';
 import type { Operation, Provider } from './provider.ts';
 
 /** Belong to the client's account or carry a credential, so they stay here although their names begin with `anthropic-`. */
@@ -18,8 +17,9 @@ export function messagesPath(operation: Operation): string {
 
 export const anthropic: Provider = {
   family: 'Anthropic',
-  modelId: (id) => builtinModels.byId.get(id)?.id,
+  modelId: (id, _entry, models) => models.byId.get(id)?.id,
   acceptsAliases: true,
+  listPath: '/v1/models',
   path: ({ operation }) => PATHS[operation],
   headers: 'Open',
   withheld: CLIENT_ACCOUNT,

@@ -16,6 +16,7 @@ import { errorEvent } from '../wire/sse-write.ts';
 import { streamErrorOf } from './bedrock-stream-errors.ts';
 import { StreamOutput } from './bedrock-stream-output.ts';
 import { eventType } from './bedrock-stream-type.ts';
+import type { Translator } from './provider.ts';
 
 /** Headers of a frame that holds an event, in the order Bedrock writes them. */
 export const CHUNK_HEADERS = writeHeaders([
@@ -39,7 +40,8 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 
-export class BedrockStream {
+export class BedrockStream implements Translator {
+  readonly contentType = 'text/event-stream; charset=utf-8';
   readonly #requestId: string;
   readonly #decoder: EventStreamDecoder;
   readonly #output = new StreamOutput();

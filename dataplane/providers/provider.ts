@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
 import type { BodyFormat, ProviderFamily } from '#shared/catalog/families.ts';
+import type { ModelCatalog } from '#shared/catalog/spelling.ts';
 import type { ServedModel } from '../admit/models.ts';
 import type { Field } from '../wire/json-fields.ts';
 
@@ -50,12 +51,18 @@ export interface UpstreamRequest {
   readonly body: Buffer;
   /** Model id the upstream is asked for. */
   readonly modelId: string;
+  /** Betas the client asked for that the upstream is not told of. */
+  readonly dropped: readonly string[];
 }
 
 /** What a path depends on. */
 export interface Route {
   readonly operation: Operation;
+  /** As the upstream calls the model. */
   readonly modelId: string;
+  /** Id the model is routed under. */
+  readonly catalogId: string;
+  readonly models: ModelCatalog;
   readonly stream: boolean;
 }
 
@@ -85,11 +92,14 @@ export interface Provider {
   /**
    * What this upstream calls a model of the catalog when the platform team did not say.
    * @param id catalog id
+   * @param models catalog of the Gateway: the built-in one with the platform team's own rows over it
    * @returns undefined when the upstream does not serve it
    */
-  modelId(id: string, entry: UpstreamEntry): string | undefined;
+  modelId(id: string, entry: UpstreamEntry, models: ModelCatalog): string | undefined;
   /** Takes the other names that the Messages API has for a model: one of them is forwarded as received. */
   readonly acceptsAliases?: true;
+  /** Where models are listed for nothing, behind the path prefix. Absent: probes send a message of one token. */
+  readonly listPath?: string;
   /** Behind the path prefix of the upstream; undefined where the family has no such operation, for this model or at all. */
   path(route: Route, entry: UpstreamEntry): string | undefined;
   /** `Open`: every `anthropic-*` header goes along, and the query. `Closed`: content type, agent and what the family adds. */
@@ -104,6 +114,8 @@ export interface Provider {
   readonly countsByBodyModel?: true;
   /** How a successful answer is read; undefined where it comes as the Messages API has it. */
   answer?(operation: Operation, contentType: string, callId: string): Translator | undefined;
+  /** Statuses that mean another one in the words of the Messages API, whatever the body says. */
+  readonly statuses?: ReadonlyMap<number, number>;
   /** What a refusal in the provider's own shape means; Anthropic envelopes are read before. */
   refusal?(status: number, body: string): Refusal | undefined;
 }

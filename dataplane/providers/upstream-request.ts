@@ -1,10 +1,9 @@
 // From a client call and an upstream to the request that goes there, complete but for its credential. What differs between families
 // stands in their files; what they have in common stands here.
 import type { IncomingMessage } from 'node:http';
-import { builtinModels } from '#shared/catalog/catalog.ts';
 import { refuse, type GatewayError } from '../errors.ts';
 import type { AdaptedBody, BodyOutcome, BodyRefusal } from './body-rules.ts';
-import type { ProviderRequest, UpstreamRequest } from './provider.ts';
+import type { ProviderRequest, Route, UpstreamRequest } from './provider.ts';
 import type { UpstreamTarget } from './target.ts';
 
 /** Of the client's headers, those that every upstream of the Messages API gets. */
@@ -15,9 +14,9 @@ const RULED = new Set(['anthropic-beta', 'anthropic-version']);
 /** @returns why this upstream cannot be asked, when it cannot; another one may be */
 export function upstreamRequest(target: UpstreamTarget, request: ProviderRequest): UpstreamRequest | GatewayError {
   const { provider, entry } = target;
-  const { operation, fields, search, format } = request;
+  const { operation, search, format } = request;
   const modelId = modelIdOf(target, request);
-  const path = provider.path({ operation, modelId, stream: fields.stream }, entry);
+  const path = provider.path(routeOf(target, request, modelId), entry);
   if (path === undefined) return countUnavailable();
   const adapted = adapt(target, request, modelId);
   if (!adapted.ok) return asError(adapted);
@@ -28,7 +27,12 @@ export function upstreamRequest(target: UpstreamTarget, request: ProviderRequest
   headers.push(...(provider.ownHeaders?.(request, entry) ?? []));
   target.appendHeaders(headers);
   const query = open && format === 'Messages' && !holdsAny(search, request) ? search : '';
-  return { path: `${target.pathPrefix}${path}${query}`, headers, body, modelId };
+  return { path: `${target.pathPrefix}${path}${query}`, headers, body, modelId, dropped: adapted.dropped };
+}
+
+function routeOf({ catalog }: UpstreamTarget, request: ProviderRequest, modelId: string): Route {
+  const { operation, model, fields } = request;
+  return { operation, modelId, catalogId: model.id, models: catalog.models, stream: fields.stream };
 }
 
 /** One of the other names of a model stays where the upstream takes it, so that the body can go as it came. */
@@ -39,9 +43,9 @@ function modelIdOf(target: UpstreamTarget, { model, fields }: ProviderRequest): 
 
 function adapt(target: UpstreamTarget, request: ProviderRequest, modelId: string): BodyOutcome {
   const { operation, fields, model, format, client } = request;
-  const modelVersions = builtinModels.byId.get(model.id)?.bedrockVersions;
+  const modelVersions = target.catalog.models.byId.get(model.id)?.bedrockVersions;
   const [beta, version] = [headerOf(client, 'anthropic-beta'), headerOf(client, 'anthropic-version')];
-  return target.rulesFor(model).apply({
+  return target.rulesFor(model, operation).apply({
     body: request.body,
     format,
     ...(fields.modelField === undefined ? {} : { bodyModel: fields.model, modelField: fields.modelField }),
@@ -65,7 +69,7 @@ function openHeaders(target: UpstreamTarget, request: ProviderRequest, { beta, v
     const open = name.startsWith('anthropic-')
       ? (asSent || !RULED.has(name)) && withheld?.has(name) !== true
       : name.startsWith('x-stainless-') || FORWARDED.has(name);
-    if (open) add(headers, target, request, name, rawHeaders[i + 1]!);
+    if (open) add(headers, target, request, name, rawHeaders[i + 1]);
   }
   if (!asSent) addRuled(headers, target, request, { beta, version });
   return headers;

@@ -18,6 +18,10 @@ describe('withoutAccountIds', () => {
     '7c1f3a52-9d0e-4b61-8a77-0f2e5d9c4b13',
     '7C1F3A52-9D0E-4B61-8A77-0F2E5D9C4B13',
     'sk-ant-api03-abc_DEF-123',
+    'project_number:417417417',
+    'acme-claude.services.ai.azure.com',
+    'acme.openai.azure.us',
+    'wrkspc_01AbCdEf',
   ])('[XLAT-14] takes out %s, wherever it stands', (id) => {
     for (const [before, after] of [
       ['', ''],
@@ -41,6 +45,8 @@ describe('withoutAccountIds', () => {
     'retry at 1795000000, 1795000000000 ms',
     'see https://docs.claude.com/en/api/errors',
     'projects are not available',
+    'the project: is not here',
+    'see services.ai.azure.com',
   ])('[ERR-18] leaves alone: %s', (text) => {
     expect(withoutAccountIds(text)).toBe(text);
   });
@@ -57,6 +63,8 @@ describe('withoutAccountIds', () => {
       'sk-ant-',
       'AIza',
       '7c1f3a52-9d0e-',
+      '.services.ai.azure.c',
+      'project:',
       ' ',
     );
     fc.assert(

@@ -10,8 +10,12 @@ const IDENTIFYING: readonly RegExp[] = [
   /[\w.-]{1,64}@[\w.-]{1,64}\.gserviceaccount\.com/g,
   /(?<!\w)projects\/[^\s"'\\/<>,;)\]]+/g,
   /(?<!\w)(?:AIza|ya29\.)[\w-]{16,}/g,
+  /(?<!\w)project_(?:number|id):[\w-]+/g,
+  // Resources of Azure.
+  /[\w-]{1,64}\.(?:services\.ai|openai|cognitiveservices)\.azure\.[a-z]{2,3}(?!\w)/g,
   // Organisations, workspaces, tenants and subscriptions.
   /(?<![\w-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])/gi,
+  /(?<!\w)wrkspc_[A-Za-z0-9]+/g,
   // Keys of Anthropic.
   /(?<!\w)sk-ant-[\w-]+/g,
 ];

@@ -129,8 +129,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.#deadline = this.#now() + this.#times.firstByte;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (status < 200 || this.#cancelled) return;
+  onResponseStart(controller: Dispatcher.DispatchController, sent: number, headers: IncomingHttpHeaders): void {
+    if (sent < 200 || this.#cancelled) return;
+    const status = this.target.provider.statuses?.get(sent) ?? sent;
     this.#status = status;
     this.#body?.release();
     // Some fifty small buffers, which undici would keep until the stream ends.

@@ -117,7 +117,10 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       this.#try(target);
       return;
     }
-    if (failure.kind === 'status' && this.#reauthorizes(failure.answer, target)) return;
+    if (failure.kind === 'status') {
+      if (this.#reauthorizes(failure.answer, target)) return;
+      this.#noteRefusal(failure.answer, target);
+    }
     this.#failures.push(failure);
     this.#noteHealth(failure);
     if (failure.kind === 'timeout') this.#observeLatency(target);
@@ -130,6 +133,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const target = this.#attempt!.target;
     this.#context.observe.attempt(target.key, String(answer.status));
     if (this.#reauthorizes(answer, target)) return;
+    this.#noteRefusal(answer, target);
     if (!this.#counting) noteAnswer(this.#context.breakers, target, this.#plan.model.id, answer);
     this.#answer(answerOf(answer, target, this.#configured));
   }
@@ -143,6 +147,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       this.#context.breakers.succeeded(target.key, this.#plan.model.id);
       this.#observeLatency(target);
       this.#plan.served();
+      this.#context.health.served(target, this.#plan.model.id, call.record.upstreamModel ?? '', headers);
     }
     const { operation } = this.#request!;
     this.#request = undefined;
@@ -216,11 +221,14 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     record.attempts++;
     record.upstream = target.key;
     record.upstreamModel = upstream.modelId;
+    record.droppedBetas = upstream.dropped;
+    if (upstream.dropped.length > 0)
+      this.#context.observe.betasDropped(target.provider.family, upstream.dropped.length);
     record.upstreamCredential = target.credential.id;
     const { connect, firstByte } = settings.gateway.listen.timeouts;
     const times = { connect, firstByte: target.entry.firstByteTimeout ?? firstByte };
     this.#attempt = new Attempt(target, this, times, this.now);
-    this.#attempt.dispatch(() => this.#context.pools.of(target.origin), upstream, this.#request!.caller.id);
+    this.#attempt.dispatch(() => this.#context.pools.of(target.origin, target.tls), upstream, this.#request!.caller.id);
     return true;
   }
 
@@ -246,6 +254,11 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const model = this.#plan.model.id;
     if (failure.kind === 'status') noteRefusal(breakers, failure.target, model, failure.answer);
     else breakers.failed(key, model, entry.breaker);
+  }
+
+  /** Permission to count is another than to send messages, and says nothing about them. */
+  #noteRefusal({ status, body }: UpstreamAnswer, target: UpstreamTarget): void {
+    if (!this.#counting) this.#context.health.refused(target, this.call.record.upstreamModel ?? '', status, body);
   }
 
   #observeLatency({ key }: UpstreamTarget): void {

@@ -93,7 +93,8 @@ function upstreamAuth(): FinalAnswer {
 /** An upstream's refusal as the client gets it. */
 export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configured: number): FinalAnswer {
   const { body } = answer;
-  const words = target.leaksInto(body) ? undefined : anthropicMessage(answer);
+  const leaks = target.leaksInto(body);
+  const words = leaks ? undefined : anthropicMessage(answer);
   // Clouds answer in shapes of their own; what those mean, their families know.
   const refusal = words === undefined ? target.provider.refusal?.(answer.status, body.toString()) : undefined;
   const status = refusal?.status ?? answer.status;
@@ -103,12 +104,16 @@ export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configu
   }
   const reason = `upstream_${status}`;
   const wait = status === 429 || status === 529 ? (retryAfterSeconds(answer) ?? 1) : undefined;
-  if (words === undefined)
-    return own(status, reason, refusal?.message ?? WORDS[status] ?? 'upstream rejected the request', wait);
+  if (words === undefined) return own(status, reason, sentenceFor(status, leaks ? undefined : refusal?.message), wait);
   const text = body.toString();
   return withoutAccountIds(text) === text
     ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds: wait }
     : own(status, reason, withoutAccountIds(words), wait);
+}
+
+/** @param kept a sentence of the provider that clients recover by */
+function sentenceFor(status: number, kept: string | undefined): string {
+  return kept === undefined ? (WORDS[status] ?? 'upstream rejected the request') : withoutAccountIds(kept);
 }
 
 /** Sentences of ours in place of words that are not fit for clients. */

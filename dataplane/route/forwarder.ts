@@ -3,6 +3,7 @@
 import type { Grant } from '../admit/admit.ts';
 import type { ServedModel } from '../admit/models.ts';
 import type { UsageTap } from '../meter/usage-tap.ts';
+import type { CallObserver } from '../probe/call-observer.ts';
 import type { ProviderRequest } from '../providers/provider.ts';
 import { ClientGoneError } from '../server/body.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
@@ -21,7 +22,13 @@ export interface RouteContext extends RoutingState {
   readonly wallClock: () => number;
   /** Prices what was used and writes it to the call's record. */
   readonly charge: (call: Call, tap: UsageTap, model: ServedModel) => void;
-  readonly observe: PlanObserver & { attempt(upstream: string, result: string): void };
+  /** Told what calls meet at upstreams. */
+  readonly health: CallObserver;
+  readonly observe: PlanObserver & {
+    attempt(upstream: string, result: string): void;
+    /** @param family of the upstream's provider */
+    betasDropped(family: string, count: number): void;
+  };
 }
 
 /**

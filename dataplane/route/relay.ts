@@ -151,10 +151,11 @@ export class Relay implements RelaySink {
       return;
     }
     this.#pass(this.#inbound.push(chunk));
-    // The provider said in its format that it failed, and the error event is out: what else it sends is not waited for.
+    // The provider said in its format that it failed, and the error event is out: what else it sends is not waited for. The end comes
+    // first, as the abort is heard here as a cut.
     if (this.#inbound.failed) {
-      this.#controller.abort(new Error('upstream failed in its stream'));
       this.#finish();
+      this.#controller.abort(new Error('upstream failed in its stream'));
     }
   }
 

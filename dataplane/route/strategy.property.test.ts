@@ -14,6 +14,7 @@ import { buildSnapshot, type Settings } from '../config/snapshot.ts';
 import { GatewayError } from '../errors.ts';
 import { KeyIndex } from '../identify/key-index.ts';
 import { openCredentials } from '../providers/testing.ts';
+import { NO_OBSERVER } from '../probe/call-observer.ts';
 import { newCallRecord } from '../meter/call-record.ts';
 import { readMessageFields } from '../providers/message-fields.ts';
 import type { Call } from '../server/call.ts';
@@ -257,6 +258,7 @@ function madeUpWorld(random: () => number, time: { now: number }) {
     sweeper: { add: (added: Exchange) => void (exchange = added), delete: () => undefined },
     wallClock: () => 1_790_000_000_000,
     charge: () => undefined,
+    health: NO_OBSERVER,
     observe: {
       attempt: () => undefined,
       crossing: (from: string, to: string) => void observed.push(`${from} to ${to}`),
@@ -322,7 +324,7 @@ test(
           reached.length = observed.length = 0;
           try {
             const principal = principalOf(key);
-            const access = admitCaller(settings, principal, ADDRESS, undefined, 'write');
+            const access = admitCaller(settings, principal, ADDRESS, undefined, 'write', {});
             const grant = admitModel(settings, principal, access, name, counting);
             const body = Buffer.from(JSON.stringify({ model: name }));
             const fields = readMessageFields(body);

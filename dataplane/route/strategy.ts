@@ -68,7 +68,9 @@ const SCORES: Readonly<Record<Strategy, Score>> = {
 /** How an upstream does by the Gateway's strategy; infinity for weight 0, which serves only when its equals failed. */
 export function strategyScore(target: UpstreamTarget, asked: Asked, state: RoutingState): number {
   if (target.entry.weight === 0) return Number.POSITIVE_INFINITY;
-  return SCORES[asked.routing.strategy ?? 'Weighted'](target, asked, state);
+  const { strategy = 'Weighted' } = asked.routing;
+  // One that only a later release has, whose operator wrote the bundle, spreads by weight.
+  return (Object.hasOwn(SCORES, strategy) ? SCORES[strategy] : SCORES.Weighted)(target, asked, state);
 }
 
 /** Strategies whose choice depends on the moment, so that only memory can keep a session in its place. */

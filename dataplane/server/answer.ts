@@ -26,19 +26,19 @@ export function answerError(call: Call, error: GatewayError): void {
   const { status, type } = error;
   const shape = call.dialect.error({ status, type, message }, call.id);
   headers.push(...shape.headers);
-  send(call, status, headers, shape.body);
+  send(call, shape.status ?? status, headers, shape.body);
   if (unread) lingerThenClose(call);
 }
 
-/** Answers with the envelope an upstream sent, in its own bytes where the client speaks the Messages API. */
+/** Answers with the envelope an upstream sent, in its own bytes where the client's format has it. */
 export function answerRefusal(call: Call, status: number, envelope: Buffer, extra: readonly string[]): void {
-  if (call.dialect.name === 'Anthropic') {
+  if (call.dialect.envelopes) {
     answerJson(call, status, envelope, extra);
     return;
   }
   const { error } = JSON.parse(envelope.toString()) as { error: Pick<ErrorWords, 'type' | 'message'> };
   const shape = call.dialect.error({ status, ...error }, call.id);
-  answerJson(call, status, shape.body, [...extra, ...shape.headers]);
+  answerJson(call, shape.status ?? status, shape.body, [...extra, ...shape.headers]);
 }
 
 export function answerJson(call: Call, status: number, text: string | Buffer, extra: readonly string[] = []): void {

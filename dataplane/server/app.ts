@@ -13,10 +13,15 @@ import type { RouteContext } from '../route/forwarder.ts';
 import { answerError } from './answer.ts';
 import { ClientGoneError } from './body.ts';
 import { callId, type Call } from './call.ts';
-import { anthropicDialect } from './dialect-anthropic.ts';
-import { healthDoors, inferenceDoors, modelDoors, type Probes } from './doors.ts';
+import { bedrockDoors } from './bedrock-door.ts';
+import { dialectOf } from './dialects.ts';
+import { healthDoors, type Probes } from './health-doors.ts';
+import { inferenceProfileDoors } from './inference-profiles.ts';
 import { answerListenerError } from './listener-errors.ts';
-import { ANONYMOUS, isNotOffered, lenientUrl } from './paths.ts';
+import { messageDoors, modelDoors } from './messages-doors.ts';
+import { ANONYMOUS, clientUrl, isNotOffered } from './paths.ts';
+import { isOpen, uncountable } from './uncredentialed.ts';
+import { vertexDoors } from './vertex-door.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -45,7 +50,7 @@ export interface AppOptions {
 }
 
 export function buildApp(options: AppOptions): FastifyInstance {
-  const { log, newId, observeListenerError } = options;
+  const { holder, log, newId, observeListenerError } = options;
   const app = Fastify({
     logger: false,
     genReqId: () => '',
@@ -58,7 +63,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     http: { maxHeaderSize: options.maxHeaderBytes, headersTimeout: 60_000, requireHostHeader: false },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    rewriteUrl: ({ url = '/' }) => lenientUrl(url),
+    rewriteUrl: ({ url = '/' }) => clientUrl(url, holder.current?.settings.gateway),
     clientErrorHandler: (error, socket) => answerListenerError(error, socket, newId(), observeListenerError),
     frameworkErrors: (_error, request, reply) => {
       // A path that cannot be decoded. No hook ran, so there is no call yet.
@@ -105,8 +110,14 @@ export function buildApp(options: AppOptions): FastifyInstance {
         })
       : refuse.notFound('not_found', `no such path: ${call.request.method} ${call.path.slice(0, 128)}`);
   });
-  inferenceDoors(app, options.route);
-  modelDoors(app);
+  // Foundry and Claude Platform on AWS are the Messages API in another place.
+  for (const prefix of ['', '/foundry', '/anthropic-aws']) {
+    messageDoors(app, options.route, prefix);
+    modelDoors(app, prefix);
+  }
+  bedrockDoors(app, options.route);
+  inferenceProfileDoors(app);
+  vertexDoors(app, options.route);
   healthDoors(app, options.probes);
   return app;
 }
@@ -133,7 +144,7 @@ function openCall(
     path,
     search: query < 0 ? '' : url.slice(query),
     address: settings === undefined ? '' : clientAddress(raw, settings.trustedProxies),
-    dialect: anthropicDialect,
+    dialect: dialectOf(path),
     settings,
     record: newCallRecord(route.now()),
     principal: undefined,
@@ -195,7 +206,9 @@ function enter({ holder, wallClock, previousSecrets }: AppOptions, { call }: Fas
       retryAfterSeconds: 60,
     });
   }
-  call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix);
+  if (isOpen(call)) return;
+  if (uncountable(call)) throw refuse.notFound('count_without_credential', 'token counting needs a credential');
+  call.principal = identify(request.headers, snapshot.keys, settings.gateway.virtualKeys.prefix, call.dialect.name);
   const { key } = call.principal;
   checkAlive(key, wallClock());
   if (key.previous === true) previousSecrets.note(key, call.address, wallClock());

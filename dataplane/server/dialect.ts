@@ -21,6 +21,8 @@ export interface ErrorWords {
 }
 
 export interface ErrorShape {
+  /** Where the format has no such status and says the same with another one. */
+  readonly status?: number;
   /** Names and values in turn, besides those every answer has. */
   readonly headers: readonly string[];
   readonly body: string;
@@ -29,6 +31,8 @@ export interface ErrorShape {
 export interface ClientDialect {
   readonly name: Dialect;
   error(words: ErrorWords, requestId: string): ErrorShape;
+  /** Errors are Anthropic envelopes here too: one of an upstream goes out in its own bytes. */
+  readonly envelopes: boolean;
   /** How a successful answer is written; undefined where it goes out as the Messages API has it. */
   answer?(operation: Operation, isStream: boolean): ClientTranslator | undefined;
 }

@@ -4,9 +4,10 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Usage } from '#shared/catalog/cost.ts';
 import { NANO_PER_USD } from '#shared/money.ts';
 import type { Call } from '../server/call.ts';
+import { endpointLabel } from '../server/paths.ts';
 import { CounterFamily, HistogramFamily } from './families.ts';
 
-/** More callers than this share the label `other`. */
+/** More callers than this share a label with all others of their namespace. */
 const MAX_PRINCIPALS = 2000;
 const DURATIONS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800];
 const FIRST_BYTES = [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120];
@@ -72,6 +73,16 @@ export class Metrics {
     'to',
   ]);
   readonly #fallbacks = this.#counter('model_fallbacks_total', 'Calls that went on to another model.', ['from', 'to']);
+  readonly #droppedBetas = this.#counter(
+    'betas_dropped_total',
+    'Betas that clients asked for and an upstream was not told of, by provider family. The audit record names them.',
+    ['family'],
+  );
+  readonly #unpriced = this.#counter(
+    'unpriced_calls_total',
+    'Calls charged at the unknown tier because no price is known for the model.',
+    ['model', 'upstream'],
+  );
   readonly #refusals = this.#counter('refusals_total', 'Calls the gateway refused, by reason.', ['reason']);
   readonly #authFailures = this.#counter('auth_failures_total', 'Credentials refused, by reason.', ['reason']);
   readonly #outcomes = this.#counter('answers_total', 'Relayed answers, by how they ended.', ['upstream', 'outcome']);
@@ -108,7 +119,7 @@ export class Metrics {
     const { record } = call;
     const endpoint = endpointLabel(call.path);
     const upstream = record.upstream ?? 'none';
-    this.#requests.add(1, endpoint, record.model ?? 'none', upstream, String(status), this.#principal(call));
+    this.#requests.add(1, endpoint, modelLabel(call), upstream, String(status), this.#principal(call));
     this.#duration.observe((now - record.startedAt) / 1000, endpoint, upstream);
     if (record.firstByteAt !== undefined) {
       this.#firstByte.observe((record.firstByteAt - record.startedAt) / 1000, endpoint, upstream);
@@ -135,6 +146,7 @@ export class Metrics {
     count(usage.cacheWrite1hTokens, 'cache_write_1h');
     const usd = Number(costNanoUsd) / Number(NANO_PER_USD);
     this.#cost.add(usd, model, upstream, priced, principal);
+    if (priced === 'unknown') this.#unpriced.add(1, model, upstream);
     this.#callCost.observe(usd, upstream);
   }
 
@@ -150,6 +162,11 @@ export class Metrics {
   /** Ids of models. */
   fallback(from: string, to: string): void {
     this.#fallbacks.add(1, from, to);
+  }
+
+  /** Once for each upstream that is asked. */
+  betasDropped(family: string, count: number): void {
+    this.#droppedBetas.add(count, family);
   }
 
   reloaded(result: 'applied' | 'refused'): void {
@@ -172,8 +189,8 @@ export class Metrics {
     const key = `${mode} ${principal.id}`;
     const known = this.#principals.get(key);
     if (known !== undefined) return known;
-    if (this.#principals.size >= MAX_PRINCIPALS) return 'other';
-    const label = mode === 'Name' ? principal.id : createHash('sha256').update(principal.id).digest('hex').slice(0, 12);
+    if (this.#principals.size >= MAX_PRINCIPALS) return labelOf(`${namespaceOf(principal.id)}/*`, mode);
+    const label = labelOf(principal.id, mode);
     this.#principals.set(key, label);
     return label;
   }
@@ -210,13 +227,20 @@ export class Metrics {
   }
 }
 
-const ENDPOINTS: Readonly<Record<string, string>> = {
-  '/v1/messages': 'messages',
-  '/v1/messages/count_tokens': 'count_tokens',
-  '/v1/models': 'models',
-  '/v1/health': 'health',
-};
+function labelOf(id: string, mode: 'Hashed' | 'Name'): string {
+  return mode === 'Name' ? id : createHash('sha256').update(id).digest('hex').slice(0, 12);
+}
 
-function endpointLabel(path: string): string {
-  return ENDPOINTS[path] ?? 'other';
+function namespaceOf(id: string): string {
+  return id.slice(0, id.indexOf('/'));
+}
+
+/**
+ * Names that Upstreams give to models are those of their namespaces, and two may give the same one. Beside the label of an upstream they are
+ * told apart; a call that reached none has only what is everybody's.
+ */
+function modelLabel({ record, settings }: Call): string {
+  const { model, upstream } = record;
+  if (model === undefined) return 'none';
+  return upstream !== undefined || settings?.catalog.models.byId.has(model) === true ? model : 'other';
 }

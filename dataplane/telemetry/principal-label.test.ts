@@ -24,12 +24,12 @@ function metrics(): Metrics {
 
 function callsOf(mode: Mode) {
   const settings = settingsOf({ gateway: { metrics: { port: 1, principalLabel: mode } } });
-  return (name: string): Call =>
+  return (name: string, namespace = 'default'): Call =>
     ({
       path: '/v1/messages',
       settings,
       record: newCallRecord(0),
-      principal: principalOf(keyEntry({ key: `default/${name}` })),
+      principal: principalOf(keyEntry({ key: `${namespace}/${name}` })),
     }) as unknown as Call;
 }
 
@@ -50,18 +50,35 @@ test.each<[Mode, RegExp]>([
   for (const label of seen) expect(label).toMatch(shape);
 });
 
-test.each<Mode>(['Hashed', 'Name'])('[TELE-12] %s: after 2000 callers all others are one', async (mode) => {
-  const [of, call] = [metrics(), callsOf(mode)];
-  for (let i = 0; i < 2_500; i++) of.finished(call(`caller-${i}`), 200, 1);
-  of.finished(call('caller-0'), 200, 1);
-  const seen = await labels(of);
-  expect(seen.size).toBe(2_001);
-  expect(seen).toContain('other');
-});
+test.each<Mode>(['Hashed', 'Name'])(
+  '[TELE-12] %s: after 2000 callers all others of a namespace are one',
+  async (mode) => {
+    const [of, call] = [metrics(), callsOf(mode)];
+    for (let i = 0; i < 2_500; i++) of.finished(call(`caller-${i}`), 200, 1);
+    of.finished(call('caller-0'), 200, 1);
+    const seen = await labels(of);
+    expect(seen.size).toBe(2_001);
+    if (mode === 'Name') expect(seen).toContain('default/*');
+  },
+);
 
 test('[TELE-12] a change of mode does not lift the bound', async () => {
   const of = metrics();
   const [hashed, named] = [callsOf('Hashed'), callsOf('Name')];
   for (let i = 0; i < 2_500; i++) of.finished((i % 2 === 0 ? hashed : named)(`caller-${i}`), 200, 1);
-  expect((await labels(of)).size).toBe(2_001);
+  // 2000 callers, and all others under each mode.
+  expect((await labels(of)).size).toBe(2_002);
 });
+
+test.each<Mode>(['Hashed', 'Name'])(
+  '[TEN-09] %s: callers of two namespaces never share a label, however many there are',
+  async (mode) => {
+    const [of, call] = [metrics(), callsOf(mode)];
+    for (let i = 0; i < 2_100; i++) of.finished(call(`caller-${i}`), 200, 1);
+    const before = await labels(of);
+    of.finished(call('new', 'team-a'), 200, 1);
+    of.finished(call('new', 'team-b'), 200, 1);
+    of.finished(call('newer', 'team-b'), 200, 1);
+    expect((await labels(of)).size).toBe(before.size + 2);
+  },
+);

@@ -63,6 +63,7 @@ describe('an inference', () => {
       key_prefix: DEV_KEY.slice(0, (record['key_prefix'] as string).length),
       auth_method: 'virtual_key',
       credential_source: 'authorization',
+      dialect: 'Anthropic',
       method: 'POST',
       endpoint: '/v1/messages',
       status: 200,

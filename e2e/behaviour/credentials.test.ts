@@ -299,7 +299,7 @@ describe('no secret but a key is a credential, and a key administers nothing', (
     for (const path of paths) {
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
         const answer = await get(gateway, path, { 'x-api-key': CI_KEY }, method);
-        expect([path, outcomeOf(answer)]).toEqual([path, '404 not_found_error']);
+        expect([path, answer.status]).toEqual([path, 404]);
       }
     }
   });

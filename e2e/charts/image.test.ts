@@ -1,59 +1,30 @@
 // The image as charts/image/build.sh makes it of the bundles in dist/: what is in it, that it is the same each time, and that its programs
 // run from it alone.
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CHARTS, objectsOf, render } from './helm.ts';
-
-interface Descriptor {
-  readonly digest: string;
-  readonly size: number;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
+import { Layout, run, sha256, type Descriptor, type ImageConfig, type Outcome } from './image-archive.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-image-test-'));
-const layout = join(folder, 'layout');
 const root = join(folder, 'root');
 
-function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(command, args, { env: { PATH: process.env['PATH'], ...env } }, (error, stdout, stderr) => {
-      resolve({
-        code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1,
-        output: stdout + stderr,
-      });
-    });
-  });
-}
-
 const build = (archive: string): Promise<Outcome> => run(`${CHARTS}image/build.sh`, ['portcullis:test', archive]);
-const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
-const blob = ({ digest }: Descriptor): string => join(layout, 'blobs/sha256', digest.replace('sha256:', ''));
-const json = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 
+let layout: Layout;
 let manifest: Descriptor;
-let config: { readonly config: Readonly<Record<string, unknown>>; readonly rootfs: { readonly diff_ids: string[] } };
+let config: ImageConfig;
 
 beforeAll(async () => {
   expect(await build(join(folder, 'one.tar'))).toMatchObject({ code: 0 });
-  for (const each of [layout, root]) mkdirSync(each);
   chmodSync(folder, 0o755);
-  await run('tar', ['-C', layout, '-xf', join(folder, 'one.tar')]);
-  const index = json(join(layout, 'index.json')) as { manifests: [Descriptor] };
-  manifest = index.manifests[0];
-  const { config: described, layers } = json(blob(manifest)) as { config: Descriptor; layers: Descriptor[] };
-  config = json(blob(described)) as typeof config;
-  expect(layers.map(({ digest }) => digest)).toEqual(config.rootfs.diff_ids);
-  for (const layer of layers) await run('tar', ['-C', root, '-xpf', blob(layer)]);
+  layout = await Layout.of(join(folder, 'one.tar'), join(folder, 'layout'));
+  manifest = layout.entries[0]!;
+  config = layout.config(manifest);
+  expect(layout.manifest(manifest).layers.map(({ digest }) => digest)).toEqual(config.rootfs.diff_ids);
+  await layout.unpack(manifest, root);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,10 +35,10 @@ test('[OPS-19] is the same, byte for byte, whenever it is built of the same', as
 });
 
 test('every digest is that of its blob', () => {
-  const { config: described, layers } = json(blob(manifest)) as { config: Descriptor; layers: Descriptor[] };
+  const { config: described, layers } = layout.manifest(manifest);
   for (const descriptor of [manifest, described, ...layers]) {
-    expect(`sha256:${sha256(blob(descriptor))}`).toBe(descriptor.digest);
-    expect(readFileSync(blob(descriptor)).byteLength).toBe(descriptor.size);
+    expect(`sha256:${sha256(layout.blob(descriptor))}`).toBe(descriptor.digest);
+    expect(readFileSync(layout.blob(descriptor)).byteLength).toBe(descriptor.size);
   }
   expect(manifest.annotations).toMatchObject({ 'io.containerd.image.name': 'portcullis:test' });
 });

@@ -66,6 +66,7 @@ async function bring(
   spec: Readonly<Record<string, unknown>>,
   name = 'claude',
   namespace = NAMESPACE,
+  pods?: readonly string[],
 ) {
   const object = await eventually(() =>
     plane.admin.apply<KubeObject & { spec: unknown }>(
@@ -75,7 +76,7 @@ async function bring(
     ),
   );
   const gateway = { kind: 'Gateway' as const, metadata: object.metadata, spec: gatewaySpec.parse(object.spec) };
-  const workloads = renderWorkloads(gateway, { image: 'portcullis:0.1.0', egressPorts: [443] });
+  const workloads = renderWorkloads(gateway, { image: 'portcullis:0.1.0', egressPorts: [443], pods });
   const seen = new Map<string, KubeObject>();
   for (const { type } of [...workloads.objects, ...workloads.absent.map(({ type: gone }) => ({ type: gone }))])
     for (const item of (await client.list(type, { namespace }, {})).items)
@@ -157,15 +158,15 @@ describe('[SEC-22] the Lease of a pod', () => {
     isAllowed(client.apply(RESOURCE.Lease, object, { fieldManager: 'portcullis-data-plane' }));
 
   /** Acts as a pod of the Gateway, with a token like the one the kubelet mounts. */
-  async function asPod(name: string): Promise<KubeClient> {
+  async function asPod(name: string, namespace = NAMESPACE): Promise<KubeClient> {
     const pod = await plane.admin.create<Pod>(RESOURCE.Pod, {
-      metadata: { namespace: NAMESPACE, name },
+      metadata: { namespace, name },
       spec: { serviceAccountName: ACCOUNT, containers: [{ name: 'gateway', image: 'x' }] },
     } as unknown as Pod);
     const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name, uid: pod.metadata.uid };
     const { status } = (await plane.raw.send(
       'POST',
-      `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/${ACCOUNT}/token`,
+      `/api/v1/namespaces/${namespace}/serviceaccounts/${ACCOUNT}/token`,
       {
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenRequest',
@@ -175,7 +176,7 @@ describe('[SEC-22] the Lease of a pod', () => {
     const ca = readFileSync(plane.caFile, 'utf8');
     const credentials = async () => ({ tls: { ca }, authorization: `Bearer ${status.token}` });
     return createKubeClient({
-      connection: { server: plane.url, namespace: NAMESPACE, credentials },
+      connection: { server: plane.url, namespace, credentials },
       userAgent: 'portcullis-test',
       qps: 1000,
       burst: 1000,
@@ -215,5 +216,41 @@ describe('[SEC-22] the Lease of a pod', () => {
   test('is no business of others: the operator and people write Leases as their roles say', async () => {
     expect(await write(plane.admin, lease('anything'))).toBe(true);
     expect(await write(operator, lease('something'))).toBe(true);
+  });
+
+  test('is among the few that the Role names where no policy may be, as pods come and go', async () => {
+    // As it is where only Roles may be made.
+    await plane.kubectl(['delete', 'validatingadmissionpolicybinding', 'portcullis-pod-leases']);
+    const at = (object: KubeObject): KubeObject => ({
+      ...object,
+      metadata: { ...object.metadata, namespace: 'other' },
+    });
+    await eventually(() => plane.admin.get(RESOURCE.ServiceAccount, { namespace: 'other', name: 'default' }));
+    await bring(operator, {}, 'claude', 'other');
+    const [one, two] = await Promise.all([asPod('claude-1', 'other'), asPod('claude-2', 'other')]);
+    try {
+      // Nothing but the Role stands between a pod and any Lease.
+      await eventually(async () => expect(await write(one, at(lease('anything')))).toBe(true));
+      await bring(operator, {}, 'claude', 'other', []);
+      await eventually(async () => expect(await write(one, at(lease('anything')))).toBe(false));
+      expect(await write(one, at(lease('claude-claude-1')))).toBe(false);
+      await bring(operator, {}, 'claude', 'other', ['claude-1']);
+      await eventually(async () => expect(await write(one, at(lease('claude-claude-1')))).toBe(true));
+      expect(await write(one, at(lease('claude-claude-1')))).toBe(true);
+      expect(await write(two, at(lease('claude-claude-2')))).toBe(false);
+      await bring(operator, {}, 'claude', 'other', ['claude-1', 'claude-2']);
+      await eventually(async () => expect(await write(two, at(lease('claude-claude-2')))).toBe(true));
+      // Of other programs, there or not.
+      await plane.admin.apply(RESOURCE.Lease, at(lease('portcullis-operator')), { fieldManager: 'portcullis' });
+      for (const name of ['anything', 'portcullis-operator', 'elsewhere', 'claude-claude-3']) {
+        expect(await write(one, at(lease(name)))).toBe(false);
+      }
+      expect(await isAllowed(one.create(RESOURCE.Lease, at(lease('claude-claude-1-more'))))).toBe(false);
+      await bring(operator, {}, 'claude', 'other', ['claude-2']);
+      await eventually(async () => expect(await write(one, at(lease('claude-claude-1')))).toBe(false));
+      expect(await write(two, at(lease('claude-claude-2')))).toBe(true);
+    } finally {
+      await Promise.all([one.close(), two.close()]);
+    }
   });
 });

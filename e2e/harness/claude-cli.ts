@@ -40,6 +40,8 @@ export interface ClaudeOptions {
   readonly args: readonly string[];
   /** Credential and switches; the base URL is filled in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables that name the tap, each with the path behind its URL. Default: the one of the client's plain mode. */
+  readonly baseUrls?: Readonly<Record<string, string>>;
   /** Content of the user's settings file. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Members added to the client's own state file, such as approvals. */
@@ -86,8 +88,10 @@ export async function runClaude(executablePath: string, options: ClaudeOptions):
       LANG: 'C.UTF-8',
       HOME: home,
       CLAUDE_CONFIG_DIR: config,
-      ANTHROPIC_BASE_URL: baseUrl,
       ...QUIET,
+      ...Object.fromEntries(
+        Object.entries(options.baseUrls ?? { ANTHROPIC_BASE_URL: '' }).map(([name, path]) => [name, baseUrl + path]),
+      ),
       ...environment,
       ...options.environment,
     },

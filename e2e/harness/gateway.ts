@@ -1,6 +1,8 @@
 // A data plane in this process, compiled from resources like a real one, on free loopback ports. For tests of behaviour: what goes in
 // at the client's side, what comes out at the upstream's, what the audit says.
 import pino from 'pino';
+import type { Bundle } from '#shared/bundle/bundle.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { compile } from '#shared/compile/compile.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { openedCredentials } from '#dataplane/cli/credential-ports.ts';
@@ -34,12 +36,20 @@ export async function startGateway(
   resources: Resources,
   {
     environmentProxy,
+    probing = false,
+    onReport,
     openCredentials = openedCredentials({ environment: {}, environmentProxy }),
-  }: Partial<Pick<DataPlaneOptions, 'environmentProxy'>> & { readonly openCredentials?: OpenCredentials } = {},
+    rewrite,
+  }: Partial<Pick<DataPlaneOptions, 'environmentProxy' | 'probing' | 'onReport'>> & {
+    readonly openCredentials?: OpenCredentials;
+  } & Pick<Placing, 'rewrite'> = {},
 ): Promise<TestGateway> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const holder = new SnapshotHolder();
-  const load = (next: Resources): void => holder.swap(snapshotOf(next, { port, metricsPort, openCredentials }));
+  const load = (next: Resources): void => {
+    const lastCatalog = holder.current?.settings.catalog.overlay;
+    holder.swap(snapshotOf(next, { port, metricsPort, openCredentials, lastCatalog, rewrite }));
+  };
   load(resources);
   const audit: Record<string, unknown>[] = [];
   const written: string[] = [];
@@ -55,6 +65,8 @@ export async function startGateway(
     log,
     version: '0.0.0-test',
     environmentProxy,
+    probing,
+    ...(onReport === undefined ? {} : { onReport }),
   });
   await plane.listen();
   return {
@@ -76,12 +88,16 @@ export interface Placing {
   readonly port: number;
   readonly metricsPort: number;
   readonly openCredentials: OpenCredentials;
+  /** In force so far: what a catalog that cannot be used leaves. */
+  readonly lastCatalog?: CatalogOverlay | undefined;
+  /** What another release of the operator writes in place of the bundle. */
+  readonly rewrite?: ((bundle: Bundle) => Bundle) | undefined;
 }
 
 /** What such a gateway serves by. @throws when the resources do not compile to a Gateway, with all statuses in the message */
 export function snapshotOf(
-  { objects, secrets, namespaces, tombstones }: Resources,
-  { port, metricsPort, openCredentials }: Placing,
+  { objects, secrets, configMaps, namespaces, tombstones }: Resources,
+  { port, metricsPort, openCredentials, lastCatalog, rewrite }: Placing,
 ) {
   const placed = objects.map((each) => (each.kind === 'Gateway' ? onPorts(each, port, metricsPort) : each));
   const [gateway] = placed.filter(({ kind }) => kind === 'Gateway');
@@ -94,6 +110,8 @@ export function snapshotOf(
         new Map(Object.entries(values).map(([k, value]) => [k, new SecretText(value)])),
       ]),
     ),
+    catalogs: new Map(Object.entries(configMaps ?? {}).map(([key, data]) => [key, new Map(Object.entries(data))])),
+    lastCatalogs: new Map(lastCatalog === undefined ? [] : [[name, lastCatalog]]),
     namespaces: new Map(Object.entries(namespaces ?? {})),
     peppers: new Map([[name, new SecretText('pepper'.repeat(8))]]),
     tombstones: new Map([[name, new Set(tombstones)]]),
@@ -102,7 +120,7 @@ export function snapshotOf(
   if (compiled === undefined) throw new Error(`no Gateway: ${JSON.stringify(output.statuses, null, 2)}`);
   return buildSnapshot(
     `test-${++revisions}`,
-    compiled.bundle,
+    rewrite === undefined ? compiled.bundle : rewrite(compiled.bundle),
     compiled.credentials,
     KeyIndex.of(compiled.credentials.pepper, compiled.keys),
     openCredentials,

@@ -35,6 +35,14 @@ export interface ToolAnswer extends MessageAnswer {
   readonly finalText?: string;
 }
 
+/** Thinks aloud before it answers: a thinking block with its signature, then text. */
+export interface ThinkingAnswer extends MessageAnswer {
+  readonly kind: 'thinking';
+  readonly thinking: string;
+  readonly signature: string;
+  readonly text?: string;
+}
+
 /**
  * A stream of `count` text deltas `gapMs` apart. The opening frames leave at once as one chunk, the closing frames right
  * after the last delta, so the stream lasts `count * gapMs`. Streams whatever the body says.
@@ -47,7 +55,7 @@ export interface EventStreamAnswer extends MessageAnswer {
   readonly delta?: string;
 }
 
-/** An error status in Anthropic's envelope, or with `body` as given. */
+/** An error status in Anthropic's envelope, in the shape of the cloud that is played, or with `body` as given. */
 export interface StatusAnswer {
   readonly kind: 'status';
   readonly status: number;
@@ -56,6 +64,8 @@ export interface StatusAnswer {
   readonly message?: string;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly body?: string;
+  /** In the cloud's own shape; without effect on families that have none. */
+  readonly native?: boolean;
   readonly delayMs?: number;
 }
 
@@ -114,6 +124,7 @@ export interface RawAnswer {
 export type Behaviour =
   | TextAnswer
   | ToolAnswer
+  | ThinkingAnswer
   | EventStreamAnswer
   | StatusAnswer
   | HangAnswer

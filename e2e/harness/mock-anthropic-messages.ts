@@ -28,6 +28,7 @@ export const defaultUsage: Usage = {
 /** One content block of an answer. */
 export type ContentBlock =
   | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: object };
 
 /** Everything needed to write an answer, as a stream or as JSON. */
@@ -84,7 +85,12 @@ export function textDeltaFrame(index: number, text: string): Buffer {
 }
 
 export function blockStartFrame(index: number, block: ContentBlock): Buffer {
-  const empty = block.type === 'text' ? { type: 'text', text: '' } : { ...block, input: {} };
+  const empty =
+    block.type === 'text'
+      ? { type: 'text', text: '' }
+      : block.type === 'thinking'
+        ? { type: 'thinking', thinking: '', signature: '' }
+        : { ...block, input: {} };
   return frame('content_block_start', { type: 'content_block_start', index, content_block: empty });
 }
 
@@ -119,6 +125,13 @@ function deltaFrames(block: ContentBlock, index: number): Buffer[] {
   if (block.type === 'text') {
     const words = block.text.match(/\s*\S+\s*$|\s*\S+/g) ?? [];
     return words.map((word) => textDeltaFrame(index, word));
+  }
+  if (block.type === 'thinking') {
+    const deltas = [
+      { type: 'thinking_delta', thinking: block.thinking },
+      { type: 'signature_delta', signature: block.signature },
+    ];
+    return deltas.map((delta) => frame('content_block_delta', { type: 'content_block_delta', index, delta }));
   }
   // The provider streams a tool's input as pieces of its JSON text, starting with an empty one.
   const json = JSON.stringify(block.input);

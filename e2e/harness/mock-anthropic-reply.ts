@@ -7,27 +7,39 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createBrotliCompress, createGzip, createZstdCompress } from 'node:zlib';
 import type {
   Behaviour,
+  CutAnswer,
   Encoding,
+  ErrorEventAnswer,
   EventStreamAnswer,
   RawAnswer,
+  SilenceAnswer,
+  StatusAnswer,
   TextAnswer,
+  ThinkingAnswer,
   ToolAnswer,
 } from './mock-anthropic-behaviour.ts';
+import { eventFrames, messageOf, textMessage } from './mock-anthropic-content.ts';
 import {
-  blockStartFrame,
-  closingFrames,
-  defaultUsage,
   errorEnvelope,
   errorTypeOf,
   frame,
   messageFrames,
   messageJson,
-  pingFrame,
   providerHeaders,
-  startFrame,
-  textDeltaFrame,
 } from './mock-anthropic-messages.ts';
-import type { ContentBlock, Message, Usage } from './mock-anthropic-messages.ts';
+
+/** How another surface than the Messages API writes its answers. */
+export interface ReplySurface {
+  readonly headers: (requestId: string, contentType: string) => Record<string, string>;
+  readonly streamType?: string;
+  /** One or more server-sent events as the surface streams them. */
+  encode?(events: Buffer): Buffer;
+  /** An error in the surface's own shape. */
+  error(status: number, message: string): { readonly headers: Headers; readonly body: string };
+  count?(inputTokens: number): string;
+  /** What an answer says of the model that was asked for. Default: the name it was asked for by. */
+  modelName?(asked: string): string;
+}
 
 /** What a reply needs to know of the request. `json` is undefined when the body is not a JSON object. */
 export interface ReplyContext {
@@ -41,10 +53,11 @@ export interface ReplyContext {
   readonly onCut: () => void;
   /** Aborted when the connection is gone. */
   readonly gone: AbortSignal;
+  readonly surface?: ReplySurface | undefined;
 }
 
 type Headers = Readonly<Record<string, string | undefined>>;
-type MessageBehaviour = TextAnswer | ToolAnswer | EventStreamAnswer;
+type MessageBehaviour = TextAnswer | ToolAnswer | ThinkingAnswer | EventStreamAnswer;
 
 const messagePaths: ReadonlySet<string> = new Set(['/v1/messages', '/v1/messages/count_tokens']);
 
@@ -55,18 +68,15 @@ export async function reply(response: ServerResponse, behaviour: Behaviour, cont
       return raw(response, behaviour, context);
     case 'hang':
       return;
-    case 'status': {
-      if (behaviour.delayMs !== undefined) await sleep(behaviour.delayMs, undefined, { signal: context.gone });
-      const type = behaviour.errorType ?? errorTypeOf(behaviour.status);
-      const body = behaviour.body ?? errorEnvelope(type, behaviour.message ?? 'mock error', context.requestId);
-      return whole(response, behaviour.status, body, context, behaviour.headers);
-    }
+    case 'status':
+      return status(response, behaviour, context);
     case 'redirect':
       return whole(response, behaviour.status ?? 302, '', context, { location: behaviour.location });
     case 'count':
       return count(response, behaviour.inputTokens, context);
     case 'text':
     case 'tool':
+    case 'thinking':
     case 'events':
     case 'cut':
     case 'silence':
@@ -75,12 +85,25 @@ export async function reply(response: ServerResponse, behaviour: Behaviour, cont
   }
 }
 
+async function status(response: ServerResponse, behaviour: StatusAnswer, context: ReplyContext): Promise<void> {
+  const { status, message = 'mock error', native = false, headers } = behaviour;
+  if (behaviour.delayMs !== undefined) await sleep(behaviour.delayMs, undefined, { signal: context.gone });
+  const own = native ? context.surface?.error(status, message) : undefined;
+  if (own !== undefined) return whole(response, status, own.body, context, { ...own.headers, ...headers });
+  const type = behaviour.errorType ?? errorTypeOf(status);
+  return whole(response, status, behaviour.body ?? errorEnvelope(type, message, context.requestId), context, headers);
+}
+
 /** Answers that need a readable request: checks it as the provider would, then writes a message. */
 async function answer(
   response: ServerResponse,
-  behaviour: Extract<Behaviour, { kind: 'text' | 'tool' | 'events' | 'cut' | 'silence' | 'error-event' }>,
+  behaviour: Extract<Behaviour, { kind: 'text' | 'tool' | 'thinking' | 'events' | 'cut' | 'silence' | 'error-event' }>,
   context: ReplyContext,
 ): Promise<void> {
+  if (context.method === 'GET' && context.path === '/v1/models') {
+    // The first of many pages, from which nobody may conclude that a model is missing.
+    return whole(response, 200, JSON.stringify({ data: [], has_more: true }), context);
+  }
   if (context.method !== 'POST' || !messagePaths.has(context.path)) {
     return whole(response, 404, errorEnvelope('not_found_error', 'Not found', context.requestId), context);
   }
@@ -91,22 +114,42 @@ async function answer(
   }
   if (context.path.endsWith('/count_tokens')) return count(response, Math.ceil(context.bodyLength / 4), context);
 
-  const model = body['model'];
+  const model = modelName(context, body['model']);
   const streaming = body['stream'] === true;
+  if ('delayMs' in behaviour) await sleep(behaviour.delayMs, undefined, { signal: context.gone });
   switch (behaviour.kind) {
     case 'text':
+    case 'thinking':
     case 'tool': {
-      if (behaviour.delayMs !== undefined) await sleep(behaviour.delayMs, undefined, { signal: context.gone });
-      const message = messageOf(behaviour, model, body, context);
+      const message = messageOf(behaviour, model, body, context.messageId);
       if (streaming) return stream(response, messageFrames(message), behaviour, context);
       return encoded(response, messageJson(message), behaviour, context);
     }
     case 'events': {
-      if (behaviour.delayMs !== undefined) await sleep(behaviour.delayMs, undefined, { signal: context.gone });
-      return stream(response, eventFrames(behaviour, model, context), behaviour, context);
+      return stream(response, eventFrames(behaviour, model, context.messageId), behaviour, context);
     }
+    case 'cut':
+    case 'silence':
+    case 'error-event':
+      return interrupted(response, behaviour, model, streaming, context);
+  }
+}
+
+function modelName({ surface }: ReplyContext, asked: string): string {
+  return surface?.modelName?.(asked) ?? asked;
+}
+
+/** Answers that do not come to their end. */
+async function interrupted(
+  response: ServerResponse,
+  behaviour: CutAnswer | SilenceAnswer | ErrorEventAnswer,
+  model: string,
+  streaming: boolean,
+  context: ReplyContext,
+): Promise<void> {
+  switch (behaviour.kind) {
     case 'cut': {
-      const message = textMessage(behaviour.text, model, context);
+      const message = textMessage(behaviour.text, model, context.messageId);
       if (streaming) await stream(response, messageFrames(message).slice(0, behaviour.afterEvents), {}, context, true);
       else await half(response, messageJson(message), context);
       context.onCut();
@@ -114,15 +157,16 @@ async function answer(
       return;
     }
     case 'silence': {
-      const frames = messageFrames(textMessage(behaviour.text, model, context));
+      const frames = messageFrames(textMessage(behaviour.text, model, context.messageId));
       await stream(response, frames.slice(0, behaviour.afterEvents), {}, context, true);
       if (behaviour.forMs === undefined) return;
       await sleep(behaviour.forMs, undefined, { signal: context.gone });
-      response.end(Buffer.concat(frames.slice(behaviour.afterEvents)));
+      const rest = Buffer.concat(frames.slice(behaviour.afterEvents));
+      response.end(context.surface?.encode?.(rest) ?? rest);
       return;
     }
     case 'error-event': {
-      const frames = messageFrames(textMessage(undefined, model, context)).slice(0, behaviour.afterEvents);
+      const frames = messageFrames(textMessage(undefined, model, context.messageId)).slice(0, behaviour.afterEvents);
       const error = { type: behaviour.errorType ?? 'overloaded_error', message: behaviour.message ?? 'Overloaded' };
       frames.push(frame('error', { type: 'error', error, request_id: context.requestId }));
       return stream(response, frames, {}, context);
@@ -130,51 +174,8 @@ async function answer(
   }
 }
 
-function mergeUsage(usage: Partial<Usage> | undefined): Usage {
-  return { ...defaultUsage, ...usage };
-}
-
-function textMessage(text: string | undefined, model: string, context: ReplyContext): Message {
-  return messageOf({ kind: 'text', ...(text === undefined ? {} : { text }) }, model, {}, context);
-}
-
-function messageOf(
-  behaviour: TextAnswer | ToolAnswer,
-  model: string,
-  body: Readonly<Record<string, unknown>>,
-  context: ReplyContext,
-): Message {
-  const usage = mergeUsage(behaviour.usage);
-  if (behaviour.kind === 'tool' && !hasToolResult(body)) {
-    const id = context.messageId.replace('msg_', 'toolu_');
-    const content: ContentBlock[] = [{ type: 'tool_use', id, name: behaviour.name, input: behaviour.input }];
-    return { id: context.messageId, model, content, stopReason: 'tool_use', usage };
-  }
-  const text = (behaviour.kind === 'tool' ? behaviour.finalText : behaviour.text) ?? 'Hello from the mock upstream.';
-  const stopReason = (behaviour.kind === 'text' ? behaviour.stopReason : undefined) ?? 'end_turn';
-  return { id: context.messageId, model, content: [{ type: 'text', text }], stopReason, usage };
-}
-
-/** True when the last message of the conversation carries a tool's result. */
-function hasToolResult(body: Readonly<Record<string, unknown>>): boolean {
-  const messages: unknown = body['messages'];
-  const last: unknown = Array.isArray(messages) ? messages.at(-1) : undefined;
-  const content: unknown = typeof last === 'object' && last !== null && 'content' in last ? last.content : undefined;
-  if (!Array.isArray(content)) return false;
-  return content.some((block: unknown) => {
-    return typeof block === 'object' && block !== null && 'type' in block && block.type === 'tool_result';
-  });
-}
-
-function eventFrames(behaviour: EventStreamAnswer, model: string, context: ReplyContext): Buffer[] {
-  const usage = mergeUsage({ output_tokens: behaviour.count, ...behaviour.usage });
-  const block: ContentBlock = { type: 'text', text: '' };
-  const message: Message = { id: context.messageId, model, content: [block], stopReason: 'end_turn', usage };
-  const opening = Buffer.concat([startFrame(message), blockStartFrame(0, block), pingFrame]);
-  const delta = textDeltaFrame(0, behaviour.delta ?? 'one more piece of text ');
-  const frames = [opening, ...Array.from({ length: behaviour.count }, () => delta)];
-  const last = frames.pop() ?? opening;
-  return [...frames, Buffer.concat([last, ...closingFrames(message, 0)])];
+function headersOf({ requestId, surface }: ReplyContext, contentType: string): OutgoingHttpHeaders {
+  return (surface?.headers ?? providerHeaders)(requestId, contentType);
 }
 
 function setHeaders(headers: OutgoingHttpHeaders, over: Headers | undefined): OutgoingHttpHeaders {
@@ -192,17 +193,18 @@ function whole(
   context: ReplyContext,
   over?: Headers,
 ): void {
-  const headers: OutgoingHttpHeaders = providerHeaders(context.requestId, 'application/json');
+  const headers = headersOf(context, 'application/json');
   headers['content-length'] = Buffer.byteLength(body);
   response.writeHead(status, setHeaders(headers, over)).end(body);
 }
 
 function count(response: ServerResponse, inputTokens: number, context: ReplyContext): void {
-  whole(response, 200, JSON.stringify({ input_tokens: inputTokens }), context);
+  const body = context.surface?.count?.(inputTokens) ?? JSON.stringify({ input_tokens: inputTokens });
+  whole(response, 200, body, context);
 }
 
 async function half(response: ServerResponse, body: Buffer, context: ReplyContext): Promise<void> {
-  const headers: OutgoingHttpHeaders = providerHeaders(context.requestId, 'application/json');
+  const headers = headersOf(context, 'application/json');
   headers['content-length'] = body.length;
   response.writeHead(200, headers);
   await written(response, body.subarray(0, body.length >> 1));
@@ -210,7 +212,7 @@ async function half(response: ServerResponse, body: Buffer, context: ReplyContex
 
 function encoded(response: ServerResponse, body: Buffer, behaviour: MessageBehaviour, context: ReplyContext): void {
   if (behaviour.encoding === undefined) return whole(response, 200, body, context, behaviour.headers);
-  const headers: OutgoingHttpHeaders = providerHeaders(context.requestId, 'application/json');
+  const headers = headersOf(context, 'application/json');
   headers['content-encoding'] = behaviour.encoding;
   response.writeHead(200, setHeaders(headers, behaviour.headers));
   const coder = compressors[behaviour.encoding]();
@@ -231,13 +233,14 @@ async function stream(
   context: ReplyContext,
   keepOpen = false,
 ): Promise<void> {
-  const headers: OutgoingHttpHeaders = providerHeaders(context.requestId, 'text/event-stream; charset=utf-8');
+  const headers = headersOf(context, context.surface?.streamType ?? 'text/event-stream; charset=utf-8');
   if (options.encoding !== undefined) headers['content-encoding'] = options.encoding;
   response.writeHead(200, setHeaders(headers, options.headers)).flushHeaders();
   const coder = options.encoding === undefined ? undefined : compressors[options.encoding]();
   coder?.pipe(response);
-  for (const [index, chunk] of frames.entries()) {
+  for (const [index, events] of frames.entries()) {
     if (index > 0 && options.gapMs) await sleep(options.gapMs, undefined, { signal: context.gone });
+    const chunk = context.surface?.encode?.(events) ?? events;
     if (coder === undefined) await written(response, chunk);
     else {
       coder.write(chunk);

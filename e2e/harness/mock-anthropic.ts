@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Behaviour } from './mock-anthropic-behaviour.ts';
-import { reply } from './mock-anthropic-reply.ts';
+import { reply, type ReplySurface } from './mock-anthropic-reply.ts';
 
 export type { Behaviour } from './mock-anthropic-behaviour.ts';
 export type { Usage } from './mock-anthropic-messages.ts';
@@ -40,6 +40,24 @@ export interface RecordedRequest {
 /** Chooses what to do with a request; a promise lets a test hold the answer back. */
 export type Behave = (request: RecordedRequest) => Behaviour | Promise<Behaviour>;
 
+/** Another surface than the Messages API: what it makes of a request, and how it answers. */
+export interface Surface extends ReplySurface {
+  /** @returns the call in the words of the Messages API, or how the surface refuses it */
+  read(request: RecordedRequest): SurfaceCall | SurfaceRefusal;
+}
+
+export interface SurfaceCall {
+  readonly operation: 'messages' | 'count';
+  /** With `model` and `stream`, wherever they stood. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface SurfaceRefusal {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  readonly body: string;
+}
+
 export interface MockAnthropicOptions {
   /** What to do until `behave()` says otherwise. Default: a short text answer, a count of a quarter of the bytes. */
   readonly behave?: Behave;
@@ -50,6 +68,8 @@ export interface MockAnthropicOptions {
   /** Port on 127.0.0.1. Default: a free one. */
   readonly port?: number;
   readonly now?: () => number;
+  /** Default: the Messages API, without a look at credentials. */
+  readonly surface?: Surface;
 }
 
 export interface MockAnthropic {
@@ -57,6 +77,8 @@ export interface MockAnthropic {
   readonly url: string;
   /** The requests remembered, oldest first. Live: grows while requests arrive. */
   readonly requests: readonly RecordedRequest[];
+  /** Bodies of the surface's own refusals: what was wrong with requests. */
+  readonly refused: readonly string[];
   /** Requests received since the start, remembered or not. */
   received(): number;
   /** Exchanges that have not ended. */
@@ -66,6 +88,8 @@ export interface MockAnthropic {
   /** Breaks every open connection and stops listening. */
   close(): Promise<void>;
 }
+
+const PATHS = { messages: '/v1/messages', count: '/v1/messages/count_tokens' } as const;
 
 interface MutableRecord extends RecordedRequest {
   /** The body's chunks so far; `body` joins them when asked. */
@@ -79,6 +103,8 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
   const retain = options.retain ?? 1000;
   const collectBodies = options.collectBodies ?? true;
   const now = options.now ?? Date.now;
+  const { surface } = options;
+  const refused: string[] = [];
   const requests: RecordedRequest[] = [];
   let behave: Behave = options.behave ?? (() => ({ kind: 'text' }));
   let received = 0;
@@ -104,7 +130,13 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
     }
     // The client left during its upload: no answer to choose.
     if (!(await readBody(incoming, record, collectBodies))) return;
-    const path = record.url.split('?', 1)[0] ?? '';
+    const call = surface?.read(record);
+    if (call !== undefined && 'status' in call) {
+      refused.push(call.body);
+      response.writeHead(call.status, { 'content-type': 'application/json', ...call.headers }).end(call.body);
+      return;
+    }
+    const path = call === undefined ? (record.url.split('?', 1)[0] ?? '') : PATHS[call.operation];
     const behaviour = await behave(record);
     if (gone.signal.aborted) return;
     await reply(response, behaviour, {
@@ -113,9 +145,10 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
       bodyLength: record.body.length,
       method: record.method,
       path,
-      json: () => record.json(),
+      json: () => call?.body ?? record.json(),
       onCut: () => (cut = true),
       gone: gone.signal,
+      surface,
     });
   }
 
@@ -139,6 +172,7 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
+    refused,
     received: () => received,
     open: () => open,
     behave: (fn) => {

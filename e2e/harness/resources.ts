@@ -14,6 +14,8 @@ export interface Resources {
   readonly objects: readonly RawObject[];
   /** Values by `namespace/name`, then key. */
   readonly secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Data by `namespace/name`, then key. */
+  readonly configMaps?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly tombstones?: readonly string[];
 }

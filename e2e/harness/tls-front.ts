@@ -1,19 +1,21 @@
 // Terminates TLS in front of a plain listener of this machine, as a load balancer does.
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { createServer } from 'node:tls';
+import { createServer, type SecureContextOptions, type TlsOptions } from 'node:tls';
 
 export interface TlsFront {
   readonly port: number;
   /** Connections taken in since the start. */
   accepted(): number;
+  /** Another certificate for connections from now on. */
+  renew(tls: SecureContextOptions): void;
   close(): Promise<void>;
 }
 
-/** @param address to listen on, at a free port @param target URL of the listener behind @param tls its certificate and key, in PEM */
+/** @param address to listen on, at a free port @param target URL of the listener behind @param tls its certificate and key, in PEM, and what it asks of clients */
 export async function startTlsFront(
   address: string,
   target: string,
-  tls: { readonly cert: string; readonly key: string },
+  tls: TlsOptions & { readonly cert: string; readonly key: string },
 ): Promise<TlsFront> {
   const { hostname: host, port } = new URL(target);
   const open = new Set<Socket>();
@@ -34,6 +36,7 @@ export async function startTlsFront(
   return {
     port: (server.address() as AddressInfo).port,
     accepted: () => accepted,
+    renew: (next) => server.setSecureContext(next),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -52,6 +52,25 @@ beforeEach(async () => {
   pepper = (await publisher.load(GATEWAY)).pepper.reveal();
 });
 
+describe('a catalog', () => {
+  test('[SPEND-19] that is published is what stays in force, also for the next operator', async () => {
+    const catalog = { models: [{ id: 'claude-opus-9' }] };
+    const compiled = compiledOf(keys(1), { pepper });
+    expect((await publisher.load(GATEWAY)).catalog).toBeUndefined();
+    await publisher.publish(
+      GATEWAY,
+      { ...compiled, bundle: { ...compiled.bundle, catalog } },
+      presentOf(compiled.keys),
+    );
+    expect((await publisher.load(GATEWAY)).catalog).toEqual(catalog);
+    const next = await restart();
+    expect((await next.load(GATEWAY)).catalog).toEqual(catalog);
+    await next.publish(GATEWAY, compiled, presentOf(compiled.keys));
+    expect((await next.load(GATEWAY)).catalog).toBeUndefined();
+    expect((await (await restart()).load(GATEWAY)).catalog).toBeUndefined();
+  });
+});
+
 describe('a publication', () => {
   test('is what readers get, and every object is owned and labelled, with nothing of its parent', async () => {
     const entries = keys(3);

@@ -1,4 +1,5 @@
 // Publishes compiled Gateways: the one door of this room. One piece of work at a time for each Gateway; what comes meanwhile waits its turn.
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { PartError } from '#shared/bundle/parts.ts';
 import type { PartName } from '#shared/bundle/publication.ts';
 import type { CompiledGateway } from '#shared/compile/types.ts';
@@ -19,6 +20,8 @@ export interface Loaded {
   readonly pepper: SecretText;
   /** Hashes that may never come back, for the compile step. The set is live: it grows as keys are buried. */
   readonly tombstones: ReadonlySet<string>;
+  /** What the published bundle lays over the built-in tables. */
+  readonly catalog: CatalogOverlay | undefined;
   /** Undefined when nothing is published yet. */
   readonly published: { readonly revision: string; readonly sequence: number } | undefined;
   /** For people: what works and is not as it should be. */
@@ -119,8 +122,8 @@ export function createPublisher(client: KubeClient, options: PublisherOptions): 
       inTurn(gatewayKey(gateway), async () => {
         const session = sessionOf(gateway);
         await upToDate(session, () => Promise.resolve());
-        const { pepper, tombstones, store, warnings } = session;
-        return { pepper: pepper!, tombstones: tombstones.hashes, published: store.index, warnings };
+        const { pepper, tombstones, catalog, store, warnings } = session;
+        return { pepper: pepper!, tombstones: tombstones.hashes, catalog, published: store.index, warnings };
       }),
     publish: (gateway, compiled, present) =>
       inTurn(gatewayKey(gateway), async () => {

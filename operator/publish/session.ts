@@ -6,8 +6,9 @@
 // Stopped anywhere in between, readers have the old publication or the new one, and the next start goes on from what it finds.
 import type { Logger } from 'pino';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { partsOf, revisionOf } from '#shared/bundle/index-text.ts';
-import { parseJson, PartError, readCredentials } from '#shared/bundle/parts.ts';
+import { parseJson, PartError, readBundle, readCredentials } from '#shared/bundle/parts.ts';
 import {
   INDEX_FORMAT,
   keyPartName,
@@ -49,6 +50,8 @@ export class Session {
   readonly tombstones = new Tombstones();
   /** Set by {@link Session.open}. */
   pepper: SecretText | undefined;
+  /** Of the published bundle: what stays in force while a Gateway's own cannot be used. */
+  catalog: CatalogOverlay | undefined;
   /** For people; each stands as long as its cause. */
   warnings: readonly string[] = [];
   /** Undefined before this process first claimed it. */
@@ -134,6 +137,7 @@ export class Session {
     await this.#commit(content, written);
     this.#shards = [...content.shards];
     this.#published = compiled.credentials.pepper;
+    this.catalog = compiled.bundle.catalog;
     for (const part of written.keys()) this.#damaged.delete(part);
     return [...written.keys()].sort();
   }
@@ -218,11 +222,23 @@ export class Session {
       const json = await this.#readPart(part, entry);
       if (json === undefined) this.#damaged.add(part);
       else if (json === 'held') return;
+      else if (part === 'bundle') this.catalog = this.#catalogIn(json);
       else if (part === 'credentials') this.#published = readCredentials(json).pepper;
       else if (slot !== undefined && slot.shard?.sha256 !== entry.sha256) {
         this.#shards[slot.at] = { ...entry, entries: parseJson(part, json) as KeyEntry[] };
       }
     });
+  }
+
+  /** Another release may have written another format; then the built-in tables hold until the Gateway's own can be used. */
+  #catalogIn(json: Buffer): CatalogOverlay | undefined {
+    try {
+      return readBundle(json).catalog;
+    } catch (error) {
+      if (!(error instanceof PartError)) throw error;
+      this.#options.log.warn({ error: error.message }, 'the published catalog cannot be read');
+      return undefined;
+    }
   }
 
   /** @returns undefined for a part that is not what the index names: it will be written again */

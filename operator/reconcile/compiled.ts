@@ -13,6 +13,8 @@ export class Compiled {
   readonly judgedGateways: readonly Judged[];
   /** Every VirtualKey there is, accepted or not and of whatever Gateway: a typing error must not bury a key, nor a detour to another Gateway. */
   readonly present: ReadonlySet<string>;
+  /** What was said of Upstreams. */
+  readonly judgedUpstreams: readonly Judged[];
   readonly #judgements: Judgements;
 
   /** @param judgements of all compiles so far; this one is taken over, and is the one that counts from now on */
@@ -25,6 +27,12 @@ export class Compiled {
     // In the order of kinds they are the first.
     const others = this.judged.findIndex(({ object }) => object.kind !== 'Gateway');
     this.judgedGateways = others === -1 ? this.judged : this.judged.slice(0, others);
+    const upstreams: Judged[] = [];
+    for (const judged of this.judged) {
+      if (judged.object.kind === 'VirtualKey') break;
+      if (judged.object.kind === 'Upstream') upstreams.push(judged);
+    }
+    this.judgedUpstreams = upstreams;
     this.#judgements = judgements;
   }
 

@@ -18,7 +18,9 @@ export interface Fault {
 export interface DeployingOptions {
   readonly world: Pick<World, 'child'>;
   readonly workloads: WorkloadWriter;
-  readonly workloadOptions: Omit<WorkloadOptions, 'egressPorts'>;
+  readonly workloadOptions: Omit<WorkloadOptions, 'egressPorts' | 'pods'>;
+  /** Pods of a Gateway; left out where an admission policy keeps each pod to its own Lease. */
+  readonly podsOf?: ((gateway: { readonly namespace: string; readonly name: string }) => readonly string[]) | undefined;
   readonly metrics: Pick<OperatorMetrics, 'phase'>;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
@@ -80,11 +82,11 @@ export class Deploying {
   }
 
   async #deploy(gateway: string): Promise<undefined> {
-    const { world, workloads, workloadOptions, metrics, log } = this.#options;
+    const { world, workloads, workloadOptions, podsOf, metrics, log } = this.#options;
     const wanted = this.#wanted.get(gateway);
     if (wanted === undefined) return undefined;
     const { resource, egressPorts } = wanted;
-    const desired = renderWorkloads(resource, { ...workloadOptions, egressPorts });
+    const desired = renderWorkloads(resource, { ...workloadOptions, egressPorts, pods: podsOf?.(resource.metadata) });
     const observed = (type: ResourceType, name: string): KubeObject | undefined =>
       world.child(type.plural, `${resource.metadata.namespace}/${name}`);
     try {

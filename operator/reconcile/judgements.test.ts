@@ -12,6 +12,7 @@ import { Compiled } from './compiled.ts';
 import type { Serving } from './gateway-serving.ts';
 import { Judgements } from './judgements.ts';
 import { StatusReport } from './status-report.ts';
+import { UpstreamFactsBook } from './upstream-facts.ts';
 
 const RANDOM = 'hJ3kQ9vXr2LmT7wZpB5cN8sDfG1yAeU4';
 const GATEWAY = 'p/gw';
@@ -86,7 +87,7 @@ function reporting(keys: readonly CustomObject[]) {
   const tracker = new ProgrammedTracker({ now: () => 0 });
   const offered: string[] = [];
   const writer = { offer: (_: ResourceType, { metadata }: CustomObject) => void offered.push(metadata.name) };
-  const report = new StatusReport(tracker, writer as never, () => 1_000);
+  const report = new StatusReport(tracker, new UpstreamFactsBook(tracker, world), writer as never, () => 1_000);
   const state = { replicas: { ready: 0, current: 0 }, paused: false };
   const served = new Map<string, Serving>([[GATEWAY, { state, retry: false }]]);
   const pass = async (compiled: Compiled, full: boolean) => {

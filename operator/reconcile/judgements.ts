@@ -23,6 +23,7 @@ export interface Offered {
   readonly current: CustomObject;
   readonly programmed: Verdict | undefined;
   readonly lifecycle: object | undefined;
+  readonly health: object | undefined;
   /** Milliseconds since 1970 at which the status changes by itself. */
   readonly wakeAt: number | undefined;
 }

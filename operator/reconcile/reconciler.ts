@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { objectKey } from '#shared/api/kinds.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import { compile } from '#shared/compile/compile.ts';
 import { CompileMemo } from '#shared/compile/memo.ts';
 import type { CompileOutput } from '#shared/compile/types.ts';
@@ -13,8 +14,9 @@ import { planKeys, type KeyPlan } from '../keys/plan.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
+import { catalogRef } from '../world/catalog-refs.ts';
 import { secretRefs } from '../world/secret-refs.ts';
-import type { SecretValues } from '../world/secret-values.ts';
+import type { NamedValues } from '../world/named-values.ts';
 import type { CustomObject, World } from '../world/world.ts';
 import { Compiled } from './compiled.ts';
 import type { GatewayServing, Serving } from './gateway-serving.ts';
@@ -25,7 +27,8 @@ import type { StatusReport } from './status-report.ts';
 
 export interface ReconcilerOptions {
   readonly world: World;
-  readonly secretValues: SecretValues;
+  readonly secretValues: NamedValues<SecretText>;
+  readonly configMapValues: NamedValues<string>;
   readonly publisher: Publisher;
   readonly minter: KeyMinter;
   readonly tracker: ProgrammedTracker;
@@ -91,17 +94,22 @@ export class Reconciler {
   }
 
   async #compile(): Promise<Compiled> {
-    const { world, secretValues, minter, metrics, wallClock, wakeAt } = this.#options;
+    const { world, secretValues, configMapValues, minter, metrics, wallClock, wakeAt } = this.#options;
     const objects = world.objects();
     const gateways = objects.filter(({ kind }) => kind === 'Gateway');
     this.#forget(new Set(gateways.map(({ metadata }) => objectKey(metadata))));
-    const { peppers, tombstones } = await metrics.phase('pepper', () => this.#secretsOf(gateways));
+    const { peppers, tombstones, lastCatalogs } = await metrics.phase('pepper', () => this.#publishedOf(gateways));
     const names = new Set<string>();
     for (const object of objects) for (const name of secretRefs(object)) names.add(name);
-    const { complete, secrets } = await metrics.phase('secrets', () =>
+    const { complete, values: secrets } = await metrics.phase('secrets', () =>
       secretValues.read(names, (name) => world.secrets.get(name)?.metadata.resourceVersion),
     );
-    if (!complete) wakeAt(wallClock() + RETRY_MS);
+    const maps = new Set(gateways.map(catalogRef).filter((name) => name !== undefined));
+    const { complete: mapsComplete, values: catalogs } = await configMapValues.read(
+      maps,
+      (name) => world.configMaps.get(name)?.metadata.resourceVersion,
+    );
+    if (!complete || !mapsComplete) wakeAt(wallClock() + RETRY_MS);
     const namespaces = world.namespaceLabels();
     const gatewaysOfKeys = new KeyGateways(gateways, namespaces, peppers);
     const uses = previousUse(world.leases.values());
@@ -116,7 +124,7 @@ export class Reconciler {
       });
     const compileWith = (some: readonly CustomObject[], credentials: KeyPlan['credentials']): CompileOutput =>
       compile(
-        { objects: some, secrets, namespaces, peppers, tombstones, credentials },
+        { objects: some, secrets, catalogs, lastCatalogs, namespaces, peppers, tombstones, credentials },
         builtinCatalog.models,
         this.#memo,
       );
@@ -132,14 +140,16 @@ export class Reconciler {
     return new Compiled(output, plan, this.#judgements);
   }
 
-  /** Peppers and tombstones of every Gateway. One whose namespace refuses them is left out, and says so in its status. */
-  async #secretsOf(gateways: readonly CustomObject[]): Promise<{
+  /** What is published of every Gateway that a compile rests on. One whose namespace refuses them is left out, and says so in its status. */
+  async #publishedOf(gateways: readonly CustomObject[]): Promise<{
     peppers: Map<string, SecretText>;
     tombstones: Map<string, ReadonlySet<string>>;
+    lastCatalogs: Map<string, CatalogOverlay>;
   }> {
     const { publisher, serving, metrics, wakeAt, wallClock } = this.#options;
     const peppers = new Map<string, SecretText>();
     const tombstones = new Map<string, ReadonlySet<string>>();
+    const lastCatalogs = new Map<string, CatalogOverlay>();
     await Promise.all(
       gateways.map(async ({ metadata }) => {
         const key = objectKey(metadata);
@@ -148,6 +158,7 @@ export class Reconciler {
           const loaded = await publisher.load(at);
           peppers.set(key, loaded.pepper);
           tombstones.set(key, loaded.tombstones);
+          if (loaded.catalog !== undefined) lastCatalogs.set(key, loaded.catalog);
         } catch (error) {
           metrics.failed('pepper');
           serving.fault(key, error);
@@ -155,7 +166,7 @@ export class Reconciler {
         }
       }),
     );
-    return { peppers, tombstones };
+    return { peppers, tombstones, lastCatalogs };
   }
 
   /** Publishes and deploys, Gateways side by side: what fails for one is tried again and keeps none of the others waiting. */

@@ -8,16 +8,24 @@ import type { StatusWriter } from '../status/writer.ts';
 import type { World } from '../world/world.ts';
 import type { Compiled, Judged } from './compiled.ts';
 import type { Serving } from './gateway-serving.ts';
+import type { UpstreamFactsBook } from './upstream-facts.ts';
 
 /** Objects looked at before others get their turn. */
 const SLICE = 2_000;
 
 export class StatusReport {
   readonly #tracker: ProgrammedTracker;
+  readonly #upstreamFacts: UpstreamFactsBook;
   readonly #writer: StatusWriter;
   readonly #wallClock: () => number;
 
-  constructor(tracker: ProgrammedTracker, writer: StatusWriter, wallClock: () => number) {
+  constructor(
+    tracker: ProgrammedTracker,
+    upstreamFacts: UpstreamFactsBook,
+    writer: StatusWriter,
+    wallClock: () => number,
+  ) {
+    this.#upstreamFacts = upstreamFacts;
     this.#tracker = tracker;
     this.#writer = writer;
     this.#wallClock = wallClock;
@@ -32,6 +40,7 @@ export class StatusReport {
   ): Promise<{ wakeAt: number | undefined }> {
     let wakeAt: number | undefined;
     let count = 0;
+    if (full) this.#upstreamFacts.keep(new Set(compiled.judgedUpstreams.map(({ key }) => key)));
     for (const judged of full ? compiled.judged : this.#movable(compiled)) {
       const at = this.offerOne(judged, compiled, served, world);
       if (at !== undefined && (wakeAt === undefined || at < wakeAt)) wakeAt = at;
@@ -40,13 +49,14 @@ export class StatusReport {
     return { wakeAt };
   }
 
-  /** What a pod or a Deployment can move: Gateways, and objects that some pod has not loaded yet. */
+  /** What a pod or a Deployment can move: Gateways, Upstreams, and objects that some pod has not loaded yet. */
   *#movable(compiled: Compiled): Generator<Judged> {
+    yield* compiled.judgedUpstreams;
     for (const judged of compiled.judgedGateways) {
       yield judged;
       for (const uid of this.#tracker.waiting(judged.gateway)) {
         const waiting = compiled.byUid(uid);
-        if (waiting !== undefined && waiting !== judged) yield waiting;
+        if (waiting !== undefined && waiting !== judged && waiting.object.kind !== 'Upstream') yield waiting;
       }
     }
   }
@@ -69,6 +79,8 @@ export class StatusReport {
       : undefined;
     const lifecycle = kind === 'VirtualKey' ? compiled.plan.lifecycles.get(key) : undefined;
     const now = this.#wallClock();
+    const health =
+      kind === 'Upstream' && served.has(gateway) ? this.#upstreamFacts.of(current, key, gateway, now) : undefined;
     const before = judged.offered;
     // A Gateway has its workloads and pods told as well, which move without any of this.
     if (
@@ -76,20 +88,27 @@ export class StatusReport {
       before?.current === current &&
       before.programmed === programmed &&
       before.lifecycle === lifecycle &&
+      before.health === health &&
       (before.wakeAt === undefined || now < before.wakeAt)
     ) {
       return before.wakeAt;
     }
-    const { status: desired, wakeAt } = desiredStatus({
+    const { status: desired, wakeAt: statusWakeAt } = desiredStatus({
       object: current,
       compiled: status,
       programmed,
       lifecycle,
+      health,
       gateway: kind === 'Gateway' ? served.get(gateway)?.state : undefined,
       now,
     });
     this.#writer.offer(RESOURCE[kind], current, desired);
-    judged.offered = { current, programmed, lifecycle, wakeAt };
+    const wakeAt = earlier(statusWakeAt, health?.wakeAt);
+    judged.offered = { current, programmed, lifecycle, health, wakeAt };
     return wakeAt;
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

@@ -4,6 +4,7 @@ import type { KubeObject } from '#shared/kube/object.ts';
 import type { KeyMinter } from '../keys/mint.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
+import { catalogRef } from '../world/catalog-refs.ts';
 import { secretRefs } from '../world/secret-refs.ts';
 import type { Change, Watched } from '../world/watched.ts';
 import { matters, type CustomObject, type World } from '../world/world.ts';
@@ -26,6 +27,8 @@ const ROLE_OF_KEYS = 'virtual-key';
 /** Use of an old secret is told this much later: pods report it every few seconds, and a status may lag. */
 const PREVIOUS_USE_DELAY_MS = 15_000;
 
+const NONE: readonly string[] = [];
+
 /** Listens from now on, and tells the tracker of the pods and Leases that are there already. */
 export function listenForChanges({
   world,
@@ -47,21 +50,31 @@ export function listenForChanges({
   }
   world.namespaces?.onChange((change) => !sameLabels(change) && all());
 
-  const named = namedSecrets(world);
+  const named = namedBy(world, secretRefs);
   world.secrets.onChange((change) => {
     minter.secretChanged(change.before, change.after);
     const { name, namespace, labels } = (change.after ?? change.before!).metadata;
     if (labels?.[ROLE_LABEL] === ROLE_OF_KEYS || named(`${namespace}/${name}`)) all();
     else noticed(change);
   });
-  world.configMaps.onChange(noticed);
+  const isCatalog = namedBy(world, (object) => {
+    const name = catalogRef(object);
+    return name === undefined ? NONE : [name];
+  });
+  world.configMaps.onChange((change) => {
+    const { name, namespace } = (change.after ?? change.before!).metadata;
+    if (isCatalog(`${namespace}/${name}`)) all();
+    else noticed(change);
+  });
   for (const watched of [world.deployments, ...world.children.values()] as Watched<KubeObject>[])
     watched.onChange(settle);
 
   for (const pod of world.pods.values()) tracker.observePod(pod);
   for (const lease of world.leases.values()) tracker.observeLease(lease);
   world.pods.onChange(({ before, after }) => {
-    if (after === undefined ? tracker.forgetPod(before!.metadata) : tracker.observePod(after)) settle();
+    const news = after === undefined ? tracker.forgetPod(before!.metadata) : tracker.observePod(after);
+    // Their Role may name them.
+    if (news || before === undefined || after === undefined) settle();
   });
   world.leases.onChange(({ before, after }) => {
     if (after === undefined ? tracker.forgetLease(before!.metadata) : tracker.observeLease(after)) settle();
@@ -78,11 +91,14 @@ export function listenForChanges({
   }
 }
 
-/** Whether some custom resource names a Secret: counted as objects come and go, because asking all of them for each Secret would not do. */
-function namedSecrets(world: World): (name: string) => boolean {
+/**
+ * Whether some custom resource names an object: counted as resources come and go, because asking all of them for each change would not do.
+ * @param refs what a resource names, `namespace/name`
+ */
+function namedBy(world: World, refs: (object: KubeObject) => readonly string[]): (name: string) => boolean {
   const counts = new Map<string, number>();
   const count = (object: KubeObject | undefined, step: 1 | -1): void => {
-    for (const name of object === undefined ? [] : secretRefs(object)) {
+    for (const name of object === undefined ? NONE : refs(object)) {
       const next = (counts.get(name) ?? 0) + step;
       if (next > 0) counts.set(name, next);
       else counts.delete(name);

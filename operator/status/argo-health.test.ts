@@ -136,6 +136,27 @@ test.each<[string, Kind, Partial<DesiredInput>, string]>([
   expect(health(kind, input).status).toBe(expected);
 });
 
+const look = (type: Condition['type'], status: 'True' | 'False', reason: string, everywhere = false) => ({
+  health: {
+    conditions: [{ type, status, reason, message: 'why' }] as const,
+    fields: {},
+    ...(everywhere ? { notReady: { status, reason, message: 'why' } } : {}),
+  },
+});
+
+test.each<[string, Partial<DesiredInput>, string]>([
+  ['whose credential no replica can use', look('CredentialsValid', 'False', 'BadCredential', true), 'Degraded'],
+  ['that no replica can reach', look('Reachable', 'False', 'Unreachable', true), 'Degraded'],
+  ['that one replica cannot use', look('CredentialsValid', 'False', 'BadCredential'), 'Healthy'],
+  ['that lacks a model', look('ModelsAvailable', 'False', 'ModelNotEnabled'), 'Healthy'],
+  ['whose credential ends soon', look('CredentialExpiring', 'True', 'WithinSevenDays'), 'Healthy'],
+  ['whose credential is old', look('CredentialStale', 'True', 'Old'), 'Healthy'],
+])('an Upstream %s says so', (_, input, expected) => {
+  const found = health('Upstream', input);
+  expect(found.status).toBe(expected);
+  expect(found.message).toMatch(/^\w+: \w+: why$/);
+});
+
 test('a healthy object that needs a look says why', () => {
   const conditions = [{ type: 'Expiring', status: 'True', reason: 'Soon', message: 'in 3 days' }] as const;
   expect(health('VirtualKey', { lifecycle: { phase: 'Active', conditions } }).message).toBe(

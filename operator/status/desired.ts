@@ -3,6 +3,7 @@
 //
 // Ready means, for every kind, that Accepted, ResolvedRefs and Programmed are True, and besides
 //   Gateway     the Deployment is available and spec.paused is not set;
+//   Upstream    some replica can use its credential and reach it, or has not tried yet;
 //   VirtualKey  the key can be used: its value is in the Secret and it is neither expired, disabled nor revoked.
 // Where something is not known yet, or may be on its way (objects of one `kubectl apply` arrive in any order), the answer is Unknown and not
 // False, or an installation would look broken while it comes up.
@@ -12,6 +13,7 @@ import type { ObjectStatus } from '#shared/compile/types.ts';
 import type { KubeObject } from '#shared/kube/object.ts';
 import { contributes } from './programmed.ts';
 import { conditionOf, statusOf, type StatusObject, type StoredCondition } from './stored.ts';
+import type { Health } from './upstream-health.ts';
 import { PENDING, type Verdict } from './verdict.ts';
 
 /** What is known of a key's life; topic of `operator/keys`. */
@@ -47,6 +49,8 @@ export interface DesiredInput {
   /** Of the tracker; left out for objects that attach to no Gateway. */
   readonly programmed?: Verdict | undefined;
   readonly lifecycle?: Lifecycle | undefined;
+  /** What the pods know of an Upstream, and the life of its credentials. */
+  readonly health?: Health | undefined;
   readonly gateway?: GatewayState | undefined;
   /** Milliseconds since 1970, UTC. */
   readonly now: number;
@@ -79,7 +83,7 @@ const MAX_MESSAGE = 32_768;
 
 /** @returns the wanted status; equal input gives an equal status, and times move only where a condition's status does */
 export function desiredStatus(input: DesiredInput): Desired {
-  const { object, compiled, lifecycle, gateway, now } = input;
+  const { object, compiled, lifecycle, health, gateway, now } = input;
   const birth = Date.parse(object.metadata.creationTimestamp ?? '');
   const arrivalEnds = Number.isNaN(birth) ? 0 : birth + ARRIVAL_MS;
   const said = (type: ConditionType): Verdict => compiled.conditions.find((each) => each.type === type) ?? PENDING;
@@ -116,13 +120,15 @@ export function desiredStatus(input: DesiredInput): Desired {
   add('Ready', ready);
   const overridden = compiled.conditions.find(({ type }) => type === 'Overridden');
   if (overridden !== undefined) add('Overridden', overridden);
-  for (const condition of lifecycle?.conditions ?? []) add(condition.type, condition);
+  for (const condition of [...(lifecycle?.conditions ?? []), ...(health?.conditions ?? [])])
+    add(condition.type, condition);
 
   const status: StatusObject = {
     ...(compiled.generation === undefined ? {} : { observedGeneration: compiled.generation }),
     conditions,
     ...compiled.fields,
     ...lifecycle?.fields,
+    ...health?.fields,
     ...(lifecycle?.phase === undefined ? {} : { phase: lifecycle.phase }),
     ...(lifecycle?.nextRotation === undefined ? {} : { nextRotation: lifecycle.nextRotation }),
     ...(gateway === undefined ? {} : gatewayMembers(gateway)),
@@ -148,7 +154,7 @@ function programmedOf({ compiled, programmed, gateway }: DesiredInput, accepted:
 }
 
 function readyOf(
-  { compiled, lifecycle, gateway }: DesiredInput,
+  { compiled, lifecycle, health, gateway }: DesiredInput,
   summary: Readonly<Record<'Accepted' | 'ResolvedRefs' | 'Programmed', Verdict>>,
 ): Verdict {
   const phase = lifecycle?.phase ?? compiled.fields['phase'];
@@ -166,6 +172,7 @@ function readyOf(
   if (compiled.kind === 'Gateway' && gateway?.available?.status !== 'True') {
     return gateway?.available ?? { status: 'Unknown', reason: 'Pending', message: 'Waiting for the Deployment.' };
   }
+  if (health?.notReady !== undefined) return health.notReady;
   if (phase === 'Pending')
     return { status: 'Unknown', reason: 'Pending', message: 'The key is not in its Secret yet.' };
   return { status: 'True', reason: 'Ready', message: READY[compiled.kind] };

@@ -21,7 +21,7 @@ test.each<[string, StatusObject, StatusObject, ReturnType<typeof difference>]>([
   ['another time', edited('Ready', { lastTransitionTime: '2020-01-01T00:00:00Z' }), base, undefined],
   ['members in another order', { ...base, replicas: { current: 3, ready: 3 } }, base, undefined],
   ["the minter's members", { ...base, credential: { serial: 3 }, previous: { until: 'x' } }, base, undefined],
-  ["somebody else's condition", extra({ type: 'CredentialsValid' }), base, undefined],
+  ["somebody else's condition", extra({ type: 'Approved' }), base, undefined],
   ['never reported', { conditions: [] }, base, 'generation'],
   ['another generation', { ...base, observedGeneration: 0 }, base, 'generation'],
   ['a condition that turned False', base, edited('Ready', { status: 'False' }), 'fault'],

@@ -50,6 +50,11 @@ export function eventsOf(kind: Kind, before: StatusObject, after: StatusObject):
     ...faultAndEnd('Accepted', 'Validate', before, after),
     ...faultAndEnd('ResolvedRefs', 'ResolveReferences', before, after),
     ...programming(kind, before, after),
+    ...probing('CredentialsValid', before, after),
+    ...probing('Reachable', before, after),
+    ...probing('ModelsAvailable', before, after),
+    ...nearing('CredentialStale', before, after),
+    ...nearing('CredentialExpiring', before, after),
     ...appearing('Overridden', 'Compare', before, after),
     ...appearing('Expiring', 'CheckLifetime', before, after),
     ...appearing('RotationDue', 'CheckLifetime', before, after),
@@ -79,6 +84,22 @@ function programming(kind: Kind, before: StatusObject, after: StatusObject): Eve
   // Before the first replica is up there is nothing to complain of.
   const starting = was?.status !== 'True' && is.reason === 'NoReadyReplica';
   return starting ? [] : [note('Warning', is.reason, action, is.message)];
+}
+
+/** How many replicas are of an opinion is in the message, and no news. */
+function probing(type: string, before: StatusObject, after: StatusObject): EventNote[] {
+  const [was, is] = [conditionOf(before, type), conditionOf(after, type)];
+  if (is?.status === 'False' && (was?.status !== 'False' || was.reason !== is.reason))
+    return [note('Warning', is.reason, 'Probe', is.message)];
+  if (is?.status === 'True' && was?.status === 'False') return [note('Normal', is.reason, 'Probe', is.message)];
+  return [];
+}
+
+/** Each step towards an end is told. */
+function nearing(type: string, before: StatusObject, after: StatusObject): EventNote[] {
+  const [was, is] = [conditionOf(before, type), conditionOf(after, type)];
+  if (is === undefined || is.reason === was?.reason) return [];
+  return [note('Warning', type === is.reason ? type : `${type}${is.reason}`, 'CheckLifetime', is.message)];
 }
 
 function appearing(type: string, action: string, before: StatusObject, after: StatusObject): EventNote[] {

@@ -49,6 +49,7 @@ interface Tracked {
   view?: { readonly ready: readonly Replica[]; readonly expiresAt: number } | undefined;
 }
 
+const NO_REPLICAS: readonly Replica[] = [];
 const NO_UIDS: ReadonlySet<string> = new Set();
 
 /**
@@ -191,6 +192,11 @@ export class ProgrammedTracker {
     const published = this.#gateways.get(gateway)?.sequence;
     const current = ready.filter(({ sequence }) => published !== undefined && (sequence ?? -1) >= published);
     return { ready: ready.length, current: current.length };
+  }
+
+  /** The ready replicas and what they say. */
+  ready(gateway: string): readonly Replica[] {
+    return this.#view(gateway)?.ready ?? NO_REPLICAS;
   }
 
   /** Objects that are published and not yet Programmed, by uid: all that news of a pod can move, beside the Gateway. */

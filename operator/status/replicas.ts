@@ -1,7 +1,13 @@
 // What the pods of one Gateway serve, by their own word: readiness from the Pod, the loaded sequence from the Lease it keeps. A Lease is
 // judged by when we last saw it change, never by the time written in it: the clocks of pods and operator need not agree.
-import { LOAD_FAULT_ANNOTATION, LOADED_SEQUENCE_ANNOTATION, POD_LEASE_SECONDS } from '#shared/kube/labels.ts';
+import {
+  LOAD_FAULT_ANNOTATION,
+  LOADED_SEQUENCE_ANNOTATION,
+  POD_LEASE_SECONDS,
+  UPSTREAMS_ANNOTATION,
+} from '#shared/kube/labels.ts';
 import type { KubeObject } from '#shared/kube/object.ts';
+import { readUpstreamReport, type UpstreamWord } from '#shared/upstream-report.ts';
 
 /** A Pod as far as it is looked at; found by the label of its Gateway. */
 export interface PodObject extends KubeObject {
@@ -24,7 +30,11 @@ export interface Replica {
   readonly sequence: number | undefined;
   /** Why it cannot load what is published, in its own words. */
   readonly fault: string | undefined;
+  /** What it knows of its upstreams, by `namespace/name`. */
+  readonly upstreams: UpstreamWords;
 }
+
+export type UpstreamWords = Readonly<Record<string, UpstreamWord>>;
 
 interface Pod {
   readonly uid: string | undefined;
@@ -35,6 +45,9 @@ interface Report {
   readonly podUid: string | undefined;
   readonly sequence: number | undefined;
   readonly fault: string | undefined;
+  /** As it was written, and read. */
+  readonly words: string | undefined;
+  readonly upstreams: UpstreamWords;
   /** The pod is on its way out and nobody need wait for it. */
   readonly released: boolean;
   readonly renewTime: unknown;
@@ -45,6 +58,7 @@ interface Report {
 
 /** A pod may say a sentence, not a story. */
 const MAX_FAULT = 300;
+const NO_WORDS: UpstreamWords = {};
 
 /** The replicas of one Gateway. All times are milliseconds of a clock that never goes back. */
 export class Replicas {
@@ -77,7 +91,7 @@ export class Replicas {
   observeLease(lease: LeaseObject, now: number): boolean {
     const { name } = lease.metadata;
     const before = this.#reports.get(name);
-    const after = report(lease, now);
+    const after = report(lease, now, before);
     if (before !== undefined && sameWords(before, after)) {
       if (before.renewTime === after.renewTime) return false;
       this.#reports.set(name, after);
@@ -110,21 +124,29 @@ export class Replicas {
       const end = said === undefined ? Infinity : said.heardAt + said.goodFor;
       const heard = said !== undefined && now < end;
       if (heard) expiresAt = Math.min(expiresAt, end);
-      ready.push({ pod, sequence: heard ? said.sequence : undefined, fault: heard ? said.fault : undefined });
+      ready.push({
+        pod,
+        sequence: heard ? said.sequence : undefined,
+        fault: heard ? said.fault : undefined,
+        upstreams: heard ? said.upstreams : NO_WORDS,
+      });
     }
     return { ready: ready.sort((a, b) => (a.pod < b.pod ? -1 : 1)), expiresAt };
   }
 }
 
-function report({ metadata, spec }: LeaseObject, now: number): Report {
+function report({ metadata, spec }: LeaseObject, now: number, before: Report | undefined): Report {
   const annotations = metadata.annotations ?? {};
   const written = annotations[LOADED_SEQUENCE_ANNOTATION];
   const sequence = written !== undefined && /^\d{1,15}$/.test(written) ? Number(written) : undefined;
+  const words = annotations[UPSTREAMS_ANNOTATION];
   const seconds = spec?.leaseDurationSeconds ?? POD_LEASE_SECONDS;
   return {
     podUid: metadata.ownerReferences?.find(({ kind }) => kind === 'Pod')?.uid,
     sequence,
     fault: oneLine(annotations[LOAD_FAULT_ANNOTATION]),
+    words,
+    upstreams: before !== undefined && before.words === words ? before.upstreams : readUpstreamReport(words),
     released: seconds <= 1 || (spec?.holderIdentity ?? '') === '',
     renewTime: spec?.renewTime,
     goodFor: seconds * 1000,
@@ -133,7 +155,8 @@ function report({ metadata, spec }: LeaseObject, now: number): Report {
 }
 
 function sameWords(a: Report, b: Report): boolean {
-  return a.sequence === b.sequence && a.fault === b.fault && a.released === b.released && a.podUid === b.podUid;
+  const sameLoad = a.sequence === b.sequence && a.fault === b.fault && a.words === b.words;
+  return sameLoad && a.released === b.released && a.podUid === b.podUid;
 }
 
 function oneLine(text: string | undefined): string | undefined {

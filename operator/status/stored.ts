@@ -29,6 +29,11 @@ export const OUR_CONDITIONS: ReadonlySet<string> = new Set<Condition['type']>([
   'Overridden',
   'Expiring',
   'RotationDue',
+  'CredentialsValid',
+  'Reachable',
+  'ModelsAvailable',
+  'CredentialStale',
+  'CredentialExpiring',
 ]);
 
 /** The status of a cached object. Its shape was checked by the schema of the CRD when it was written. */

@@ -77,6 +77,17 @@ const allStatuses: [kind: string, status: StatusObject][] = [
     ]),
   ),
   ['VirtualKey', statusFor('VirtualKey', { lifecycle: { phase: 'Expired' } })],
+  ...(
+    [
+      ['CredentialsValid', 'BadCredential', 'False'],
+      ['CredentialsValid', 'CredentialUnavailable', 'False'],
+      ['ModelsAvailable', 'ModelNotEnabled', 'False'],
+      ['CredentialExpiring', 'WithinSevenDays', 'True'],
+    ] as const
+  ).map(([type, reason, status]): [string, StatusObject] => [
+    'Upstream',
+    statusFor('Upstream', { health: { conditions: [{ type, status, reason, message: '' }], fields: {} } }),
+  ]),
   ['Gateway', statusFor('Gateway', { gateway: { ...gatewayState, paused: true } })],
   ...['NoReadyReplica', 'LoadFault'].map((reason): [string, StatusObject] => [
     'Gateway',

@@ -66,6 +66,26 @@ export const SYMPTOMS: readonly Symptom[] = [
     fix: 'Create the Secret or correct the reference named in the message.',
   },
   {
+    symptom: 'Provider key invalid, before anybody called',
+    seen: condition('Upstream', 'CredentialsValid', 'BadCredential'),
+    fix: 'Replace the value in its Secret; the message says what the provider objects to.',
+  },
+  {
+    symptom: 'The pods have no cloud identity',
+    seen: condition('Upstream', 'CredentialsValid', 'CredentialUnavailable'),
+    fix: 'Check the service account of the pods and its binding to the role; the message says what was tried.',
+  },
+  {
+    symptom: 'Model not enabled at the provider',
+    seen: condition('Upstream', 'ModelsAvailable', 'ModelNotEnabled'),
+    fix: 'Enable it for the account or correct spec.models.',
+  },
+  {
+    symptom: 'Provider key about to end',
+    seen: condition('Upstream', 'CredentialExpiring', 'WithinSevenDays', 'True'),
+    fix: 'Replace the value in the Secret that the message names.',
+  },
+  {
     symptom: 'Provider key invalid',
     seen: refused('upstream_auth'),
     fix: 'Replace the value in the Secret of the Upstream that the audit record names.',

@@ -34,10 +34,14 @@ export function serviceAccount(
 }
 
 /**
- * The index can be watched, parts only be read. A Lease has the name of its pod, which no Role can know: the right to make Leases is
- * narrowed to the pod's own by the admission policy of the chart.
+ * The index can be watched, parts only be read. A Lease has the name of its pod, which no Role can know beforehand: the right to make Leases
+ * is narrowed to the pod's own by the admission policy of the chart. Where that may not be, the Role names the Leases of the pods that there
+ * are, which keeps them from all others of the namespace; making one by server-side apply is checked by name, unlike a plain create.
+ * @param pods undefined where the policy is in force
  */
-export function role(gateway: GatewayIdentity): Role {
+export function role(gateway: GatewayIdentity, pods?: readonly string[]): Role {
+  const leases = { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'patch'] };
+  const resourceNames = pods?.map((pod) => `${gateway.name}-${pod}`);
   const { configMaps, secrets } = publicationNames(gateway.name);
   return {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -52,7 +56,8 @@ export function role(gateway: GatewayIdentity): Role {
       },
       { apiGroups: [''], resources: ['configmaps'], resourceNames: configMaps, verbs: ['get'] },
       { apiGroups: [''], resources: ['secrets'], resourceNames: secrets, verbs: ['get'] },
-      { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'patch'] },
+      // No names at all would mean every Lease.
+      ...(resourceNames === undefined ? [leases] : resourceNames.length > 0 ? [{ ...leases, resourceNames }] : []),
     ],
   };
 }

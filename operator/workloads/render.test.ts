@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { role } from './access.ts';
 import { indexName } from '#shared/bundle/publication.ts';
 import type { Bundle } from '#shared/bundle/bundle.ts';
 import { egressPorts } from './network-policy.ts';
@@ -264,6 +265,22 @@ describe('rights', () => {
     expect(secrets!.resourceNames).toHaveLength(2 * 33);
     expect(secrets!.resourceNames!.every((name) => /^claude-(credentials|keys-\d\d)-[ab]$/.test(name))).toBe(true);
     expect(leases).toEqual({ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'patch'] });
+  });
+
+  test.each([
+    [['p1', 'p2'], [{ resourceNames: ['claude-p1', 'claude-p2'] }]],
+    // A rule without names would be one for all.
+    [[], []],
+  ])('[SEC-22] where no policy narrows them name the Leases of the pods %j', (pods, expected) => {
+    const { rules } = role({ name: 'claude', namespace: 'ai', uid: 'u' }, pods);
+    expect(rules!.filter(({ resources }) => resources?.includes('leases'))).toEqual(
+      expected.map((named) => ({
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        verbs: ['create', 'patch'],
+        ...named,
+      })),
+    );
   });
 
   test('belong to the one account, which carries the annotations of the cloud', () => {

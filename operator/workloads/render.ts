@@ -14,6 +14,8 @@ export { serviceAddress } from './service.ts';
 export interface WorkloadOptions extends ImageOptions {
   /** TCP ports of upstreams and proxy, see `egressPorts`. */
   readonly egressPorts: readonly number[];
+  /** Names of the Gateway's pods, in order, where no admission policy keeps each of them to its own Lease. */
+  readonly pods?: readonly string[] | undefined;
 }
 
 export interface Wanted {
@@ -38,7 +40,7 @@ export function renderWorkloads(gateway: Resource<'Gateway'>, options: WorkloadO
   const { name } = identity;
   const slots: readonly (readonly [ResourceType, KubeObject | undefined])[] = [
     [RESOURCE.ServiceAccount, serviceAccount(identity, gateway.spec.deployment.serviceAccount.annotations)],
-    [RESOURCE.Role, role(identity)],
+    [RESOURCE.Role, role(identity, options.pods)],
     [RESOURCE.RoleBinding, roleBinding(identity)],
     [RESOURCE.NetworkPolicy, networkPolicy(identity, gateway, options.egressPorts)],
     [RESOURCE.Service, service(identity, gateway)],

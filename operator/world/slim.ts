@@ -36,6 +36,31 @@ export function slimForeign<T extends KubeObject>(object: T): T {
   } as T;
 }
 
+/** A Secret: its metadata, and when its content last changed, because a credential has an age. */
+export interface SecretMeta extends KubeObject {
+  /** RFC 3339; left out for Secrets of our own making, which are not watched for it. */
+  readonly changedAt?: string;
+}
+
+interface Managed {
+  readonly time?: string;
+  readonly fieldsV1?: { readonly [field: string]: unknown };
+}
+
+/** The server keeps who wrote which fields and when; of Secrets made before it did, the creation counts. */
+export function slimSecret(object: SecretMeta): SecretMeta {
+  const slim = slimForeign<SecretMeta>(object);
+  if (slim.metadata.labels?.[ROLE_LABEL] !== undefined) return slim;
+  const { managedFields, creationTimestamp } = object.metadata as KubeMeta & {
+    readonly managedFields?: readonly Managed[];
+  };
+  const writes = (managedFields ?? []).flatMap(({ time, fieldsV1 }) =>
+    time !== undefined && fieldsV1?.['f:data'] !== undefined ? [time] : [],
+  );
+  const changedAt = writes.length === 0 ? creationTimestamp : writes.reduce((a, b) => (a > b ? a : b));
+  return changedAt === undefined ? slim : { ...slim, changedAt };
+}
+
 function slimMeta(metadata: KubeMeta & { readonly managedFields?: unknown }): KubeMeta {
   const { managedFields: _, annotations: __, ...meta } = metadata;
   return meta;

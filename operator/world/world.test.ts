@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { KubeMeta, KubeObject } from '#shared/kube/object.ts';
-import { slimForeign, slimResource } from './slim.ts';
+import { slimForeign, slimResource, slimSecret } from './slim.ts';
 import { matters } from './world.ts';
 
 const META: KubeMeta = {
@@ -53,4 +53,19 @@ test('[SEC-21] the cache of Secrets keeps nothing of their content', () => {
       ownerReferences: [],
     },
   });
+});
+
+test('[PROV-24] of a Secret the time is kept at which its content last changed, and of our own none', () => {
+  const managed = (time: string, field: string) => ({ time, fieldsV1: { [field]: {} } });
+  const secret = (managedFields: object[], labels: object = {}) =>
+    ({ metadata: { ...META, labels, creationTimestamp: '2026-01-01T00:00:00Z', managedFields } }) as KubeObject;
+  const writes = [
+    managed('2026-03-01T00:00:00Z', 'f:data'),
+    managed('2026-02-01T00:00:00Z', 'f:data'),
+    managed('2026-09-01T00:00:00Z', 'f:metadata'),
+  ];
+  expect(slimSecret(secret(writes)).changedAt).toBe('2026-03-01T00:00:00Z');
+  expect(slimSecret(secret([])).changedAt).toBe('2026-01-01T00:00:00Z');
+  expect(slimSecret(secret(writes))).not.toHaveProperty('metadata.managedFields');
+  expect(slimSecret(secret(writes, { 'portcullis.dev/role': 'virtual-key' }))).not.toHaveProperty('changedAt');
 });

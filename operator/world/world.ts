@@ -5,7 +5,7 @@ import { GATEWAY_LABEL, MANAGED_BY } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '#shared/kube/object.ts';
 import type { Deployment, Lease, Pod } from '#shared/kube/types.ts';
 import { slimWorkload } from '../workloads/slim.ts';
-import { slimForeign, slimResource } from './slim.ts';
+import { slimForeign, slimResource, slimSecret, type SecretMeta } from './slim.ts';
 import { Watched, type Change, type ReflectorDefaults, type Scope } from './watched.ts';
 
 /** An object of the four kinds as the server has it. */
@@ -30,7 +30,8 @@ const CHILDREN = [
 export class World {
   readonly kinds: Readonly<Record<Kind, Watched<CustomObject>>>;
   /** Metadata of every Secret in scope: which exist, and when one changed. */
-  readonly secrets: Watched<KubeObject>;
+  readonly secrets: Watched<SecretMeta>;
+  /** Likewise of every ConfigMap: a Gateway names the one that holds its catalog. */
   readonly configMaps: Watched<KubeObject>;
   readonly namespaces: Watched<KubeObject> | undefined;
   readonly pods: Watched<Pod>;
@@ -56,14 +57,8 @@ export class World {
       Policy: custom(RESOURCE.Policy),
       VirtualKey: custom(RESOURCE.VirtualKey),
     };
-    this.secrets = new Watched(RESOURCE.Secret, scope, defaults, { metadataOnly: true }, slimForeign);
-    this.configMaps = new Watched(
-      RESOURCE.ConfigMap,
-      scope,
-      defaults,
-      { metadataOnly: true, labelSelector: ours },
-      slimForeign,
-    );
+    this.secrets = new Watched(RESOURCE.Secret, scope, defaults, { metadataOnly: true }, slimSecret);
+    this.configMaps = new Watched(RESOURCE.ConfigMap, scope, defaults, { metadataOnly: true }, slimForeign);
     // A Role of one namespace cannot read namespaces: selectors by namespace label then match none but the Gateway's own.
     this.namespaces =
       scope === undefined
@@ -97,6 +92,16 @@ export class World {
   /** A workload of a Gateway. @param plural of its resource @param key `namespace/name` */
   child(plural: string, key: string): KubeObject | undefined {
     return plural === RESOURCE.Deployment.plural ? this.deployments.get(key) : this.children.get(plural)?.get(key);
+  }
+
+  /** Names of the pods of a Gateway, in order; those on their way out have a last word to say. */
+  podsOf({ namespace, name }: { readonly namespace: string; readonly name: string }): readonly string[] {
+    return this.pods
+      .values()
+      .flatMap(({ metadata }) =>
+        metadata.namespace === namespace && metadata.labels?.[GATEWAY_LABEL] === name ? [metadata.name] : [],
+      )
+      .sort();
   }
 
   /** Every object of the four kinds. */

@@ -8,7 +8,14 @@ export type ConditionType =
   | 'Overridden'
   /** Of VirtualKeys, only when True. */
   | 'Expiring'
-  | 'RotationDue';
+  | 'RotationDue'
+  /** Of Upstreams, by the word of the pods. */
+  | 'CredentialsValid'
+  | 'Reachable'
+  | 'ModelsAvailable'
+  /** Of Upstreams, only when True. */
+  | 'CredentialStale'
+  | 'CredentialExpiring';
 
 export interface Condition {
   readonly type: ConditionType;

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { readPlain, type LineMemory } from './documents-plain.ts';
+import { LineMemory } from './documents-plain-lines.ts';
+import { readPlain } from './documents-plain.ts';
 import { readDocuments } from './documents.ts';
 
 /** What the full parser says; a directive keeps the fast reader from the text. */
@@ -65,7 +66,7 @@ const layout = fc.record({
 });
 
 /** One for all texts, as for all documents of a file: what it remembers must not depend on where a line stood. */
-const memory: LineMemory = new Map();
+const memory = new LineMemory();
 
 describe('the fast reader', () => {
   it('never says anything but what the full parser says, for manifests in any layout', () => {

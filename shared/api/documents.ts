@@ -2,7 +2,8 @@
 // read at once; positions only when somebody asks, by reading the one document again, so that 100,000 documents stay cheap.
 import { parseAllDocuments, type Document as YamlDocument, type ScalarTag, type YAMLError } from 'yaml';
 import { locateNode, linesOf, type Lines, type Path } from './documents-position.ts';
-import { readPlain, type LineMemory } from './documents-plain.ts';
+import { LineMemory } from './documents-plain-lines.ts';
+import { readPlain } from './documents-plain.ts';
 
 /** A place in a file; line and column count from 1. */
 export interface Position {
@@ -64,7 +65,7 @@ export function readDocuments(text: string, file: string): { documents: Document
   const documents: Document[] = [];
   const faults: Fault[] = [];
   const source = { file, text, lines: linesOf(text) };
-  const memory: LineMemory = new Map();
+  const memory = new LineMemory();
   // Directives and `...` belong to the full parser, which then gets the whole text.
   const isWhole = /^(?:%|\.\.\.(?:\s|$))/m.test(text);
   for (let start = 0, end; start < text.length; start = end) {
@@ -77,11 +78,12 @@ export function readDocuments(text: string, file: string): { documents: Document
   return { documents, faults };
 }
 
+const MARKER = /^---(?=\s|$)/gm;
+
 /** Offset of the next `---` line behind the one at `start`, or of the end. */
 function nextMarker(text: string, start: number): number {
-  const marker = /^---(?=\s|$)/gm;
-  marker.lastIndex = start + 1;
-  return marker.test(text) ? marker.lastIndex - '---'.length : text.length;
+  MARKER.lastIndex = start + 1;
+  return MARKER.test(text) ? MARKER.lastIndex - '---'.length : text.length;
 }
 
 function readFully(part: Place, documents: Document[], faults: Fault[]): void {

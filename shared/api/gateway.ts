@@ -13,7 +13,9 @@ import {
   size,
 } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { catalog } from './catalog-ref.ts';
 import { deploymentSpec } from './deployment.ts';
+import { dialects, pathPrefixes } from './dialects.ts';
 import { isLoopbackHost } from './loopback.ts';
 import { networkPolicySpec } from './network-policy.ts';
 import { fallbacks, routing } from './routing.ts';
@@ -119,6 +121,10 @@ const listen = z
         body: duration({ min: '100ms', max: '1h' }, 'Time to receive a request body.').default('60s'),
         queue: duration({ min: '100ms', max: '1h' }, 'Longest wait for a free upstream place.').default('30s'),
         connect: duration({ min: '100ms', max: '5m' }, 'Time to connect to an upstream.').default('10s'),
+        reconnect: duration(
+          { min: '1s', max: '24h' },
+          'Age at which a connection to an upstream takes no further calls: a name that moves to other addresses is followed within it, and running answers finish.',
+        ).default('5m'),
         firstByte: duration(
           { min: '100ms', max: '1h' },
           'Time from sending a request to the first byte of the answer.',
@@ -209,6 +215,8 @@ export const gatewaySpec = z
       .describe('Who may attach to this Gateway.')
       .prefault({}),
     listen,
+    dialects,
+    pathPrefixes,
     virtualKeys: z
       .strictObject({
         prefix: z
@@ -229,6 +237,7 @@ export const gatewaySpec = z
       .describe('Virtual keys of this Gateway.')
       .prefault({}),
     models,
+    catalog: catalog.optional(),
     routing,
     defaultAccess: z.enum(['Deny', 'Allow']).default('Deny').describe('For callers whom no Policy matches.'),
     pricing,

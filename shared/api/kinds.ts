@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { gatewaySpec, type GatewaySpec } from './gateway.ts';
 import { policySpec, type PolicySpec } from './policy.ts';
 import { upstreamSpec, type UpstreamSpec } from './upstream.ts';
+import { plainVirtualKey } from './virtual-key-plain.ts';
 import { virtualKeySpec, type VirtualKeySpec } from './virtual-key.ts';
 
 export const GROUP = 'portcullis.dev';
@@ -26,6 +27,8 @@ export interface KindInfo {
   /** Longest `metadata.name`, where less than the 253 of Kubernetes. */
   readonly maxNameLength?: number;
   readonly spec: z.ZodType;
+  /** Reads the specs that most objects of a kind with many objects have as the schema does; undefined for all others. */
+  readonly plain?: (raw: unknown) => object | undefined;
 }
 
 export const KINDS: readonly KindInfo[] = [
@@ -33,11 +36,20 @@ export const KINDS: readonly KindInfo[] = [
   { kind: 'Gateway', plural: 'gateways', singular: 'gateway', shortName: 'pgw', maxNameLength: 50, spec: gatewaySpec },
   { kind: 'Upstream', plural: 'upstreams', singular: 'upstream', shortName: 'pup', spec: upstreamSpec },
   { kind: 'Policy', plural: 'policies', singular: 'policy', shortName: 'ppol', spec: policySpec },
-  { kind: 'VirtualKey', plural: 'virtualkeys', singular: 'virtualkey', shortName: 'pvk', spec: virtualKeySpec },
+  {
+    kind: 'VirtualKey',
+    plural: 'virtualkeys',
+    singular: 'virtualkey',
+    shortName: 'pvk',
+    spec: virtualKeySpec,
+    plain: plainVirtualKey,
+  },
 ];
 
+const BY_KIND: ReadonlyMap<string, KindInfo> = new Map(KINDS.map((info) => [info.kind, info]));
+
 export function kindInfo(kind: string): KindInfo | undefined {
-  return KINDS.find((info) => info.kind === kind);
+  return BY_KIND.get(kind);
 }
 
 /** The part of `metadata` that the compile step reads. */
@@ -49,6 +61,8 @@ export interface ObjectMeta {
   /** RFC 3339; decides who is older when objects conflict. */
   readonly creationTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of an object of a cluster only those in our own name. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** An object of one of the four kinds whose spec is parsed and defaulted. */

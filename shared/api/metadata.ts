@@ -24,25 +24,37 @@ export function readMetadata(raw: unknown, namespace: string, faults: MetadataFa
     faults.push({ path: [], message: raw === undefined ? 'is required' : 'must be an object' });
     return { name: '', namespace };
   }
-  const fault = (message: string | undefined, ...path: string[]) =>
-    message !== undefined && faults.push({ path, message });
-  const { name, namespace: own, uid, generation, creationTimestamp, labels } = raw;
-  fault(nameFault(name, 253, DNS_NAME, 'must be lower-case letters, digits, - and .'), 'name');
-  if (own !== undefined) fault(nameFault(own, 63, DNS_LABEL, 'must be lower-case letters, digits and -'), 'namespace');
-  if (uid !== undefined) fault(textFault(uid), 'uid');
-  if (generation !== undefined && !Number.isSafeInteger(generation)) fault('must be a whole number', 'generation');
+  const { name, namespace: own, uid, generation, creationTimestamp, labels, annotations } = raw;
+  note(faults, nameFault(name, 253, DNS_NAME, 'must be lower-case letters, digits, - and .'), 'name');
+  if (own !== undefined)
+    note(faults, nameFault(own, 63, DNS_LABEL, 'must be lower-case letters, digits and -'), 'namespace');
+  if (uid !== undefined) note(faults, textFault(uid), 'uid');
+  if (generation !== undefined && !Number.isSafeInteger(generation))
+    note(faults, 'must be a whole number', 'generation');
   if (creationTimestamp !== undefined && !time.safeParse(creationTimestamp).success)
-    fault(textFault(creationTimestamp) ?? 'must be a time such as 2027-01-01T00:00:00Z', 'creationTimestamp');
-  if (isMapping(labels)) for (const key of Object.keys(labels)) fault(textFault(labels[key]), 'labels', key);
-  else if (labels !== undefined) fault('must be an object', 'labels');
-  return {
-    name,
-    namespace: own ?? namespace,
-    ...(uid === undefined ? {} : { uid }),
-    ...(generation === undefined ? {} : { generation }),
-    ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
-    ...(labels === undefined ? {} : { labels }),
-  } as ObjectMeta;
+    note(faults, textFault(creationTimestamp) ?? 'must be a time such as 2027-01-01T00:00:00Z', 'creationTimestamp');
+  noteTexts(faults, labels, 'labels');
+  noteTexts(faults, annotations, 'annotations');
+  const metadata: Record<string, unknown> = { name, namespace: own ?? namespace };
+  if (uid !== undefined) metadata['uid'] = uid;
+  if (generation !== undefined) metadata['generation'] = generation;
+  if (creationTimestamp !== undefined) metadata['creationTimestamp'] = creationTimestamp;
+  if (labels !== undefined) metadata['labels'] = labels;
+  if (annotations !== undefined) metadata['annotations'] = annotations;
+  return metadata as unknown as ObjectMeta;
+}
+
+function note(faults: MetadataFault[], message: string | undefined, member: string): void {
+  if (message !== undefined) faults.push({ path: [member], message });
+}
+
+function noteTexts(faults: MetadataFault[], map: unknown, member: string): void {
+  if (map === undefined) return;
+  if (!isMapping(map)) return note(faults, 'must be an object', member);
+  for (const key of Object.keys(map)) {
+    const message = textFault(map[key]);
+    if (message !== undefined) faults.push({ path: [member, key], message });
+  }
 }
 
 function nameFault(value: unknown, longest: number, pattern: RegExp, message: string): string | undefined {

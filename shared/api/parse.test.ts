@@ -120,7 +120,7 @@ describe('parseObject', () => {
   test('fills in the namespace and leaves out foreign metadata', () => {
     const raw = {
       ...good,
-      metadata: { ...metadata, managedFields: [], labels: { a: 'b' }, generation: 2 },
+      metadata: { ...metadata, managedFields: [], labels: { a: 'b' }, annotations: { 'c/d': 'e' }, generation: 2 },
       status: {},
     };
     expect(parseObject(raw, 'default')).toEqual({
@@ -128,7 +128,13 @@ describe('parseObject', () => {
       value: {
         apiVersion: 'portcullis.dev/v1alpha1',
         kind: 'Policy',
-        metadata: { name: 'everyone', namespace: 'default', labels: { a: 'b' }, generation: 2 },
+        metadata: {
+          name: 'everyone',
+          namespace: 'default',
+          labels: { a: 'b' },
+          annotations: { 'c/d': 'e' },
+          generation: 2,
+        },
         spec: {},
       },
     });
@@ -146,6 +152,11 @@ describe('parseObject', () => {
     [{ ...good, metadata: {} }, ['metadata.name: is required']],
     [{ ...good, metadata: { name: 'A b' } }, ['metadata.name: must be lower-case letters, digits, - and .']],
     [{ ...good, metadata: { name: 'a', labels: { 'x/y': 1 } } }, ['metadata.labels["x/y"]: must be a string']],
+    [
+      { ...good, metadata: { name: 'a', annotations: { 'x/y': 1 } } },
+      ['metadata.annotations["x/y"]: must be a string'],
+    ],
+    [{ ...good, metadata: { name: 'a', annotations: [] } }, ['metadata.annotations: must be an object']],
     [{ ...good, sepc: {} }, ['unknown field sepc; did you mean spec?']],
     [
       { ...good, kind: 'polcy', apiVersion: 1, metadata: { namespace: 'x' } },

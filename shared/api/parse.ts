@@ -17,9 +17,11 @@ type Path = readonly (string | number)[];
  * @returns the typed spec, or every fault with its path from the root of the object
  */
 export function parseSpec<K extends Kind>(kind: K, raw: unknown): Parsed<SpecOf[K]> {
-  const schema = kindInfo(kind)?.spec;
-  if (schema === undefined) return refused([issue(['kind'], 'is not a kind of this API')]);
-  const result = schema.safeParse(raw, { error: plainMessage });
+  const info = kindInfo(kind);
+  if (info === undefined) return refused([issue(['kind'], 'is not a kind of this API')]);
+  const plain = info.plain?.(raw);
+  if (plain !== undefined) return { ok: true, value: plain as SpecOf[K] };
+  const result = info.spec.safeParse(raw, { error: plainMessage });
   if (result.success) return { ok: true, value: result.data as SpecOf[K] };
   return refused(result.error.issues.flatMap((fault) => fieldIssues(kind, fault)));
 }
@@ -31,7 +33,10 @@ export function parseSpec<K extends Kind>(kind: K, raw: unknown): Parsed<SpecOf[
  */
 export function parseObject(raw: unknown, namespace: string): Parsed<RawObject> {
   if (!isMapping(raw)) return refused([issue([], 'the document must be an object with apiVersion, kind and metadata')]);
-  const issues = [...versionIssues(raw), ...topLevelIssues(raw), ...nameIssues(raw)];
+  const issues: FieldIssue[] = [];
+  checkVersion(raw, issues);
+  checkTopLevel(raw, issues);
+  checkName(raw, issues);
   const faults: MetadataFault[] = [];
   const metadata = readMetadata(raw['metadata'], namespace, faults);
   for (const { path, message } of faults) issues.push(issue(['metadata', ...path], message));
@@ -77,22 +82,19 @@ const refused = (issues: readonly FieldIssue[]): { ok: false; issues: readonly F
 
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
-function topLevelIssues(raw: Record<string, unknown>): FieldIssue[] {
-  return Object.keys(raw)
-    .filter((key) => !TOP_LEVEL.includes(key))
-    .map((key) => unknownField([key], TOP_LEVEL));
+function checkTopLevel(raw: Record<string, unknown>, issues: FieldIssue[]): void {
+  for (const key of Object.keys(raw)) if (!TOP_LEVEL.includes(key)) issues.push(unknownField([key], TOP_LEVEL));
 }
 
 /** Some kinds give their name to objects whose names end sooner. */
-function nameIssues({ kind, metadata }: Record<string, unknown>): FieldIssue[] {
+function checkName({ kind, metadata }: Record<string, unknown>, issues: FieldIssue[]): void {
   const name = isMapping(metadata) ? metadata['name'] : undefined;
   const longest = kindInfo(String(kind))?.maxNameLength;
-  if (typeof name !== 'string' || longest === undefined || name.length <= longest) return [];
-  return [issue(['metadata', 'name'], `must have at most ${longest} characters for a ${String(kind)}`)];
+  if (typeof name !== 'string' || longest === undefined || name.length <= longest) return;
+  issues.push(issue(['metadata', 'name'], `must have at most ${longest} characters for a ${String(kind)}`));
 }
 
-function versionIssues(raw: Record<string, unknown>): FieldIssue[] {
-  const issues: FieldIssue[] = [];
+function checkVersion(raw: Record<string, unknown>, issues: FieldIssue[]): void {
   const { apiVersion, kind } = raw;
   if (apiVersion !== API_VERSION) {
     issues.push(issue(['apiVersion'], apiVersion === undefined ? 'is required' : `must be ${API_VERSION}`));
@@ -104,7 +106,6 @@ function versionIssues(raw: Record<string, unknown>): FieldIssue[] {
     const hint = meant === undefined ? `must be one of ${kinds.join(', ')}` : `did you mean ${meant}?`;
     issues.push({ path: ['kind'], message: `unknown kind ${clip(kind)}; ${hint}` });
   }
-  return issues;
 }
 
 function fieldIssues(kind: Kind, fault: z.core.$ZodIssue): FieldIssue[] {

@@ -1,7 +1,8 @@
 // Policy: who may do what. Matching by owner, group, domain or key labels; models, upstreams, networks and scopes allowed.
 import { z } from 'zod';
-import { cidrList, gatewayRef, listSet, modelPatterns, scopes, selector } from './scalars.ts';
+import { cidrList, gatewayRef, listMap, listSet, modelPatterns, scopes, selector } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { headerMatch } from './header-match.ts';
 
 const matchList = (member: z.ZodType<string>, description: string) => listSet(member, 128, description).min(1);
 
@@ -26,6 +27,14 @@ const match = withRules(
         'Users by name or e-mail, as in the owner of a VirtualKey.',
       ).optional(),
       keySelector: selector("Labels of VirtualKeys of the policy's own namespace.").optional(),
+      headers: listMap(
+        headerMatch,
+        'name',
+        8,
+        'Headers that a call must carry, all of them. Such a policy only narrows what policies without headers grant: clients write their headers themselves.',
+      )
+        .min(1)
+        .optional(),
     })
     .describe('Whom the policy is for. Values of one list are alternatives; the fields add up.'),
   [

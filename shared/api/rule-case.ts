@@ -126,7 +126,7 @@ export function changed(kind: Kind, changes: Changes): Record<string, unknown> {
     let parent = spec;
     for (const member of members) parent = (parent[member] ??= {}) as Record<string, unknown>;
     if (value === undefined) delete parent[last];
-    else parent[last] = value;
+    else parent[last] = structuredClone(value);
   }
   return spec;
 }

@@ -1,6 +1,7 @@
 // Specs that keep or break a rule, as data: the unit tests run them through zod, a test against an API server can post the same ones
 // and must be answered the same.
 import { DEPLOYMENT_ROWS } from './deployment.cases.ts';
+import { PROVIDER_ROWS, UPSTREAM_ROWS } from './upstream.cases.ts';
 import { bounds, cases, changed, labelNames, networks, row, values, type Row, type RuleCase } from './rule-case.ts';
 
 const attachment = (member: string): Row[] => [
@@ -57,41 +58,14 @@ const RULES: readonly Row[] = [
   bounds('Gateway', 'listen.timeouts.body', ['99ms', '100ms', '1h', '1h1s']),
   bounds('Gateway', 'listen.timeouts.queue', ['0s', '100ms', '1h', '61m']),
   bounds('Gateway', 'listen.timeouts.connect', ['0.09s', '100ms', '5m', '301s']),
+  bounds('Gateway', 'listen.timeouts.reconnect', ['999ms', '1s', '24h', '25h']),
   bounds('Gateway', 'listen.timeouts.firstByte', ['99ms', '100ms', '1h', '2h']),
   bounds('Gateway', 'listen.timeouts.streamIdle', ['99ms', '100ms', '24h', '25h']),
   bounds('Gateway', 'listen.timeouts.ping', ['99ms', '100ms', '1h', '2h']),
   bounds('Gateway', 'listen.timeouts.keepAlive', ['999ms', '1s', '1h', '2h']),
   bounds('Gateway', 'listen.timeouts.drain', [null, '0s', '24h', '25h']),
   ...DEPLOYMENT_ROWS,
-  row(
-    'Upstream',
-    [],
-    'the member named after the provider must be set: anthropic for Anthropic',
-    [{}],
-    [{ anthropic: undefined }],
-  ),
-  row(
-    'Upstream',
-    ['headers'],
-    'auth type Headers needs at least one entry in headers',
-    [{ 'anthropic.auth': { type: 'Headers' }, headers: [{ name: 'x-tenant', valueFrom: ref }] }],
-    [{ 'anthropic.auth': { type: 'Headers' } }, { 'anthropic.auth': { type: 'Headers' }, headers: [] }],
-  ),
-  values(
-    'Upstream',
-    'anthropic.auth',
-    'exactly the member named by type must be set: apiKey for APIKey, bearerToken for BearerToken, none for Headers',
-    [
-      { type: 'APIKey', apiKey: ref },
-      { type: 'BearerToken', bearerToken: ref },
-    ],
-    [
-      { type: 'APIKey' },
-      { type: 'BearerToken', apiKey: ref },
-      { type: 'APIKey', apiKey: ref, bearerToken: ref },
-      { type: 'Headers', apiKey: ref },
-    ],
-  ),
+  ...UPSTREAM_ROWS,
   values(
     'Upstream',
     'baseUrl',
@@ -108,12 +82,37 @@ const RULES: readonly Row[] = [
   ),
   bounds('Upstream', 'timeouts.firstByte', ['99ms', '100ms', '1h', '2h']),
   bounds('Upstream', 'breaker.openFor', ['99ms', '100ms', '1h', '2h']),
+  row(
+    'Gateway',
+    ['pathPrefixes', 0],
+    'must not be the beginning of a path that clients call by themselves',
+    [{ pathPrefixes: ['/claude', '/team-a'] }],
+    [{ pathPrefixes: ['/v1'] }, { pathPrefixes: ['/model'] }],
+  ),
+  row(
+    'Policy',
+    ['match', 'headers', 0, 'name'],
+    'must not be a header that carries a credential: its value would stand in the manifest',
+    [{ 'match.headers': [{ name: 'x-tenant', values: ['search', 'ads'] }] }],
+    ['authorization', 'x-api-key', 'api-key', 'cookie'].map((name) => ({ 'match.headers': [{ name, values: ['v'] }] })),
+  ),
   values(
     'Policy',
     'match',
     'must be everyone: {} alone, or at least one of groups, emailDomains, users and keySelector',
-    [{ everyone: {} }, { groups: ['a'] }, { users: ['a'], keySelector: { matchLabels: {} } }],
-    [{}, { everyone: {}, groups: ['a'] }, { everyone: {}, keySelector: { matchLabels: {} } }],
+    [
+      { everyone: {} },
+      { groups: ['a'] },
+      { users: ['a'], keySelector: { matchLabels: {} } },
+      { everyone: {}, headers: [{ name: 'x-tenant', values: ['a'] }] },
+      { groups: ['a'], headers: [{ name: 'x-tenant', values: ['a'] }] },
+    ],
+    [
+      {},
+      { headers: [{ name: 'x-tenant', values: ['a'] }] },
+      { everyone: {}, groups: ['a'] },
+      { everyone: {}, keySelector: { matchLabels: {} } },
+    ],
   ),
   labelNames('Policy', 'match.keySelector.matchLabels', { 'match.everyone': undefined }),
   labelNames('Policy', 'upstreams.selector.matchLabels'),
@@ -202,6 +201,29 @@ const MATCHERS: readonly Row[] = [
     [],
     [{ 'upstreams.regions': ['EU'] }, { 'upstreams.regions': ['eu,us'] }],
   ),
+  values(
+    'Gateway',
+    'dialects',
+    undefined,
+    [['Bedrock', 'Vertex', 'Foundry', 'ClaudePlatformAWS'], ['Anthropic']],
+    [[]],
+  ),
+  row('Gateway', ['dialects', 0], undefined, [], [{ dialects: ['OpenAI'] }]),
+  row(
+    'Gateway',
+    ['pathPrefixes', 0],
+    undefined,
+    [],
+    ['claude', '/', '/a/b', '/claude/', '/Claude', '/a?b', '/..'].map((prefix) => ({ pathPrefixes: [prefix] })),
+  ),
+  row('Policy', ['match', 'headers', 0, 'values'], undefined, [], [{ 'match.headers': [{ name: 'x-a', values: [] }] }]),
+  row(
+    'Policy',
+    ['match', 'headers', 0, 'name'],
+    undefined,
+    [],
+    [{ 'match.headers': [{ name: 'X-A', values: ['a'] }] }],
+  ),
   values('Upstream', 'region', undefined, ['us-east-1', 'eu'], ['US', 'us-*', '']),
   values('Upstream', 'maxConcurrent', undefined, [1, 100_000], [0, 100_001]),
   values('Policy', 'match', undefined, [{ groups: ['engineering'] }, { emailDomains: ['corp.com', '@corp.org'] }], []),
@@ -228,6 +250,7 @@ const MATCHERS: readonly Row[] = [
 
 export const RULE_CASES: readonly RuleCase[] = cases(RULES);
 export const ADDRESS_CASES: readonly RuleCase[] = cases(ADDRESSES);
+export const PROVIDER_CASES: readonly RuleCase[] = cases(PROVIDER_ROWS);
 export const MATCHER_CASES: readonly RuleCase[] = cases(MATCHERS);
 
 const revokedForGood = 'a revoked key stays revoked; create a new VirtualKey';

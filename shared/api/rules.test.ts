@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { structuralSchema } from './crd-schema.ts';
 import { schemaNodes } from './crd-walk.ts';
 import { KINDS, kindInfo } from './kinds.ts';
-import { ADDRESS_CASES, MATCHER_CASES, RULE_CASES, TRANSITION_CASES } from './rules.cases.ts';
+import { ADDRESS_CASES, MATCHER_CASES, PROVIDER_CASES, RULE_CASES, TRANSITION_CASES } from './rules.cases.ts';
 import type { RuleCase } from './rule-case.ts';
 
 function issuesOf({ kind, spec }: RuleCase): { path: PropertyKey[]; message: string }[] {
@@ -29,6 +29,10 @@ describe('addresses', () => {
 
 describe('matchers of a Policy [AUTHZ-22]', () => {
   it.each(MATCHER_CASES)('$title', judge);
+});
+
+describe('providers of an Upstream [PROV-05] [PROV-15] [PROV-30]', () => {
+  it.each(PROVIDER_CASES)('$title', judge);
 });
 
 /** `VirtualKey.network.allow[]: message`, for every rule of every CRD. */

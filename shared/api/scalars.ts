@@ -6,8 +6,9 @@ import { DURATION_PATTERN, parseDuration } from '#shared/duration.ts';
 import { QUANTITY_PATTERN, parseQuantity } from '#shared/quantity.ts';
 import { withRules } from './rules.ts';
 
-const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+export const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+export const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+export const SECRET_KEY = /^[-._a-zA-Z0-9]+$/;
 
 export const objectName = (description: string) => z.string().min(1).max(253).regex(NAME).describe(description);
 export const namespaceName = (description: string) => z.string().min(1).max(63).regex(LABEL).describe(description);
@@ -17,12 +18,7 @@ export const secretKeyRef = (description: string) =>
   z
     .strictObject({
       name: objectName('Name of a Secret in this namespace.'),
-      key: z
-        .string()
-        .min(1)
-        .max(253)
-        .regex(/^[-._a-zA-Z0-9]+$/)
-        .describe('Key within the Secret.'),
+      key: z.string().min(1).max(253).regex(SECRET_KEY).describe('Key within the Secret.'),
     })
     .describe(description);
 
@@ -146,6 +142,14 @@ export const usd = (description: string) =>
 
 /** What both doors take for an http address before looking closer; parsers differ on blanks, backslashes and empty hosts. */
 export const HTTP_URL = /^https?:\/\/[^\s\\/?#]+([/?#][^\s\\]*)?$/;
+
+/** Of a header, in lower case. */
+export const headerName = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case')
+  .describe('Header name, in lower case.');
 
 export const modelId = (description: string) =>
   z

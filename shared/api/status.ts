@@ -2,7 +2,7 @@
 // status wakes every watcher of the object.
 import { z } from 'zod';
 import type { Kind } from './kinds.ts';
-import { listMap } from './scalars.ts';
+import { listMap, listSet } from './scalars.ts';
 import { virtualKeyMembers } from './virtual-key-status.ts';
 
 const count = (description: string) => z.int32().min(0).describe(description);
@@ -58,12 +58,39 @@ const gatewayStatus = z
 
 const virtualKeyStatus = z.strictObject({ ...common, ...virtualKeyMembers }).describe('What the operator reports.');
 
+const perMinute = (what: string) => z.int().min(0).describe(`${what} a minute.`).optional();
+
+const upstreamStatus = z
+  .strictObject({
+    ...common,
+    lastProbeTime: time('Hour of the last look, or time of the last change.').optional(),
+    credentialExpiresAt: time('End of the first credential to end, where that is known.').optional(),
+    unavailableModels: listSet(
+      z.string().max(256),
+      256,
+      'Models of the spec that this account does not have.',
+    ).optional(),
+    quotas: listMap(
+      z.strictObject({
+        model: z.string().min(1).max(256).describe('Model, as the gateway knows it.'),
+        requestsPerMinute: perMinute('Requests'),
+        tokensPerMinute: perMinute('Tokens'),
+        inputTokensPerMinute: perMinute('Input tokens'),
+        outputTokensPerMinute: perMinute('Output tokens'),
+      }),
+      'model',
+      256,
+      'Limits of the account, as its answers name them.',
+    ).optional(),
+  })
+  .describe('What the operator reports.');
+
 const plainStatus = z.strictObject(common).describe('What the operator reports.');
 
 /** The `status` member of each kind. */
 export const STATUS: Readonly<Record<Kind, z.ZodType>> = {
   Gateway: gatewayStatus,
-  Upstream: plainStatus,
+  Upstream: upstreamStatus,
   Policy: plainStatus,
   VirtualKey: virtualKeyStatus,
 };

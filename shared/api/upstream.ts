@@ -1,108 +1,62 @@
 // Upstream: one provider account in one region, its credential, the models it serves and when to leave it alone.
 import { z } from 'zod';
-import { HTTP_URL, duration, gatewayRef, listMap, modelId, price, secretKeyRef } from './scalars.ts';
+import { PROVIDER_FAMILIES, type ProviderFamily } from '#shared/catalog/families.ts';
+import { exactMember } from './exact-member.ts';
+import { duration, gatewayRef, listMap, modelId, price } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { betas, capabilities } from './upstream-capabilities.ts';
+import { baseUrl, upstreamHeader, upstreamTls } from './upstream-connection.ts';
+import { providerMembers } from './upstream-providers.ts';
 
-/** Headers the gateway itself writes or that belong to one hop; an Upstream may not set them. */
-const RESERVED_HEADERS = [
-  'host',
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'upgrade',
-  'te',
-  'trailer',
-  'expect',
-  'proxy-authorization',
-  'proxy-connection',
-];
+/** By family the member that holds its settings. */
+const MEMBER_OF = {
+  Anthropic: 'anthropic',
+  AnthropicCompatible: 'anthropicCompatible',
+  Bedrock: 'bedrock',
+  BedrockMantle: 'bedrockMantle',
+  ClaudePlatformAWS: 'claudePlatformAWS',
+  Foundry: 'foundry',
+  Vertex: 'vertex',
+} as const satisfies Record<ProviderFamily, keyof typeof providerMembers>;
 
-const header = withRules(
-  z.strictObject({
-    name: z
-      .string()
-      .min(1)
-      .max(128)
-      .regex(/^[a-z0-9-]+$/, 'must be a header name in lower case')
-      .describe('Header name, in lower case.'),
-    valueFrom: secretKeyRef('Where the value is kept.'),
-  }),
-  [
-    {
-      cel: `!(self.name in [${RESERVED_HEADERS.map((name) => `'${name}'`).join(', ')}])`,
-      holds: (self) => !RESERVED_HEADERS.includes(self.name),
-      message: 'must not be a header that belongs to the connection',
-      field: 'name',
-    },
-  ],
-);
+/** Hosts of the Anthropic API: nobody there may be told who a caller is. CEL looks at the text, because a host has no bound for it. */
+const ANTHROPIC_URL =
+  '^[a-zA-Z]+://([^/?#]*[.])?[aA][nN][tT][hH][rR][oO][pP][iI][cC][.][cC][oO][mM][.]?(:[0-9]*)?([/?#]|$)';
+const ANTHROPIC_HOST = /(^|[.])anthropic[.]com[.]?$/;
 
-const anthropicAuth = withRules(
-  z
-    .strictObject({
-      type: z
-        .enum(['APIKey', 'BearerToken', 'Headers'])
-        .describe('APIKey: x-api-key. BearerToken: Authorization. Headers: only spec.headers.'),
-      apiKey: secretKeyRef('The API key, with type: APIKey.').optional(),
-      bearerToken: secretKeyRef('The token, with type: BearerToken.').optional(),
-    })
-    .describe('How the gateway authenticates to the provider.'),
-  [
-    {
-      cel: "(self.type == 'APIKey') == has(self.apiKey) && (self.type == 'BearerToken') == has(self.bearerToken)",
-      holds: (self) =>
-        (self.type === 'APIKey') === (self.apiKey !== undefined) &&
-        (self.type === 'BearerToken') === (self.bearerToken !== undefined),
-      message:
-        'exactly the member named by type must be set: apiKey for APIKey, bearerToken for BearerToken, none for Headers',
-    },
-  ],
-);
-
-const baseUrl = withRules(
-  z
-    .string()
-    .min(8)
-    .max(512)
-    .regex(HTTP_URL, 'must be an http or https URL')
-    .describe(
-      'Endpoint to use instead of the public one: a private endpoint or another gateway. Plain http only while the Gateway itself is on loopback.',
-    ),
-  [
-    {
-      cel: "isURL(self) && url(self).getScheme() in ['https', 'http'] && size(url(self).getQuery()) == 0 && !self.contains('#') && !self.contains('@')",
-      holds: (self) => {
-        const url = URL.parse(self);
-        return (
-          url !== null &&
-          /^https?:$/.test(url.protocol) &&
-          url.search === '' &&
-          !self.includes('#') &&
-          !self.includes('@')
-        );
-      },
-      message: 'must be an http or https URL without query, fragment or user',
-    },
-  ],
-);
+const validation = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Off: the upstream is never probed; what is known of it comes from the calls it answers.'),
+    interval: duration({ min: '1m', max: '168h' }, 'Time between probes when nothing changes.').default('1h'),
+    model: modelId(
+      'Model to ask one token of, where listing models is not offered; the cheapest one served when left out.',
+    ).optional(),
+  })
+  .describe(
+    'Probes: on creation, on change, every interval, and when annotation portcullis.dev/probe gets a new value.',
+  )
+  .prefault({});
 
 export const upstreamSpec = withRules(
   z
     .strictObject({
       gatewayRef,
-      provider: z.enum(['Anthropic']).describe('What the upstream speaks.'),
-      anthropic: z.strictObject({ auth: anthropicAuth }).describe('Settings of the provider Anthropic.').optional(),
+      provider: z.enum(PROVIDER_FAMILIES).describe('What the upstream speaks.'),
+      ...providerMembers,
       baseUrl: baseUrl.optional(),
-      headers: listMap(header, 'name', 16, 'Headers added to every call, values from Secrets.').default([]),
+      tls: upstreamTls.optional(),
+      headers: listMap(upstreamHeader, 'name', 16, 'Headers added to every call, values from Secrets.').default([]),
       region: z
         .string()
         .min(1)
         .max(63)
         .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a region such as us-east-1 or eu')
-        .describe('Where this account computes. Policies with regions admit only upstreams that say so.')
+        .describe(
+          'Where this account computes, for providers whose settings do not say it. Policies with regions admit only upstreams that say so.',
+        )
         .optional(),
       priority: z
         .int32()
@@ -127,22 +81,17 @@ export const upstreamSpec = withRules(
       models: listMap(
         z.strictObject({
           id: modelId('Model as clients name it, in any spelling; a name of your own makes a custom model.'),
-          upstreamId: modelId('Model as this upstream names it; the id when left out.').optional(),
+          upstreamId: modelId(
+            "Model as this upstream names it: an id, a deployment, or the ARN of a profile. The provider's own name for it when left out.",
+          ).optional(),
           price: price.optional(),
+          betas: betas.optional(),
         }),
         'id',
         256,
         'Models with a name or price of their own on this upstream. Models outside the built-in catalog are served only where they are listed.',
       ).default([]),
-      capabilities: z
-        .strictObject({
-          countTokens: z
-            .boolean()
-            .default(true)
-            .describe('Whether token counting is offered. Off: counts go elsewhere or are answered 404.'),
-        })
-        .describe('What this upstream can do.')
-        .prefault({}),
+      capabilities,
       timeouts: z
         .strictObject({
           firstByte: duration({ min: '100ms', max: '1h' }, 'Overrides the Gateway for this upstream.').optional(),
@@ -175,19 +124,41 @@ export const upstreamSpec = withRules(
         })
         .describe('When to leave this upstream alone.')
         .prefault({}),
+      validation,
+      maxCredentialAge: duration(
+        { min: '1h', max: '87600h' },
+        'Age of a static credential after which condition CredentialStale says so. Identities of the pod have no age.',
+      ).default('2160h'),
     })
     .describe('One provider account in one region.'),
   [
+    exactMember('provider', MEMBER_OF),
     {
-      cel: "(self.provider == 'Anthropic') == has(self.anthropic)",
-      holds: (self) => (self.provider === 'Anthropic') === (self.anthropic !== undefined),
-      message: 'the member named after the provider must be set: anthropic for Anthropic',
-    },
-    {
-      cel: "!has(self.anthropic) || self.anthropic.auth.type != 'Headers' || (has(self.headers) && size(self.headers) > 0)",
-      holds: (self) => self.anthropic?.auth.type !== 'Headers' || self.headers.length > 0,
+      cel: "!((has(self.anthropic) && self.anthropic.auth.type == 'Headers') || (has(self.anthropicCompatible) && self.anthropicCompatible.auth.type == 'Headers')) || (has(self.headers) && size(self.headers) > 0)",
+      holds: (self) => (self.anthropic ?? self.anthropicCompatible)?.auth.type !== 'Headers' || self.headers.length > 0,
       message: 'auth type Headers needs at least one entry in headers',
       field: 'headers',
+    },
+    {
+      cel: '!has(self.anthropicCompatible) || has(self.baseUrl)',
+      holds: (self) => self.anthropicCompatible === undefined || self.baseUrl !== undefined,
+      message: 'provider AnthropicCompatible has no public endpoint: baseUrl is needed',
+      field: 'baseUrl',
+    },
+    {
+      cel: '!has(self.foundry) || has(self.foundry.resource) != has(self.baseUrl)',
+      holds: (self) =>
+        self.foundry === undefined || (self.foundry.resource !== undefined) !== (self.baseUrl !== undefined),
+      message: 'provider Foundry needs either foundry.resource or baseUrl, not both',
+      field: 'foundry',
+    },
+    {
+      cel: `!has(self.anthropicCompatible) || !has(self.anthropicCompatible.forwardUserIdentity) || !self.anthropicCompatible.forwardUserIdentity || !has(self.baseUrl) || !self.baseUrl.matches('${ANTHROPIC_URL}')`,
+      holds: (self) =>
+        self.anthropicCompatible?.forwardUserIdentity !== true ||
+        !ANTHROPIC_HOST.test(URL.parse(self.baseUrl ?? '')?.hostname ?? ''),
+      message: 'forwardUserIdentity is for a gateway of your own; the Anthropic API is not told who is calling',
+      field: 'anthropicCompatible',
     },
   ],
 );

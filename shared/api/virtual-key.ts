@@ -7,6 +7,8 @@ import { DURATION_PATTERN, parseDuration } from '#shared/duration.ts';
 /** Narrower than other model names: the line may be read by a shell. */
 export const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]*$/;
 
+export const OWNER_NAME = /^[^\s,]+$/;
+
 const credential = withRules(
   z
     .strictObject({
@@ -93,7 +95,7 @@ export const virtualKeySpec = withRules(
             .string()
             .min(1)
             .max(253)
-            .regex(/^[^\s,]+$/, 'must not contain spaces or commas')
+            .regex(OWNER_NAME, 'must not contain spaces or commas')
             .describe('User name or e-mail, team, or service.'),
         })
         .describe('Who answers for the key and is charged.'),

@@ -61,8 +61,9 @@ describe('manifests in the repository are good manifests', () => {
   });
 });
 
-it('shows every field of the four kinds in complete.yaml', () => {
-  const { documents } = readDocuments(text('crds/samples/complete.yaml'), 'complete.yaml');
+it('shows every field of the four kinds in complete.yaml and providers.yaml', () => {
+  const samples = ['complete.yaml', 'providers.yaml'];
+  const documents = samples.flatMap((name) => readDocuments(text(`crds/samples/${name}`), name).documents);
   const used = new Set<string>();
   const visit = (value: unknown, place: string): void => {
     used.add(place);
@@ -72,8 +73,9 @@ it('shows every field of the four kinds in complete.yaml', () => {
   };
   for (const { value } of documents) visit(value['spec'], String(value['kind']));
   const fields = KINDS.flatMap((info) => schemaNodes(structuralSchema(info.spec), info.kind)).map(({ place }) => place);
-  // One selector of namespaces shows them all, and so does one list of peers.
-  const alike = /allowedNamespaces\.\w+\.selector|networkPolicy\.ingress\.\w+\[\]\./;
+  // One selector of namespaces shows them all, and so does one list of peers; what AWS has of credentials is that of Bedrock.
+  const alike =
+    /allowedNamespaces\.\w+\.selector|networkPolicy\.ingress\.\w+\[\]\.|(bedrockMantle|claudePlatformAWS)\.auth\./;
   const shown = (place: string) => used.has(place) || alike.test(place);
   expect(fields.filter((place) => !place.endsWith('{}') && !shown(place))).toEqual([]);
 });

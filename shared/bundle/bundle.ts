@@ -1,6 +1,7 @@
 // The contract between the compile step and the data plane. Plain data, no secret in the bundle, nothing of Kubernetes but names.
 // Durations are milliseconds and sizes bytes; defaults are applied. The data plane refuses a format it does not know.
 import type { BetaOverrides } from '#shared/catalog/beta-decision.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import type { ProviderFamily } from '#shared/catalog/families.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import type { CredentialConfig, CredentialRef } from './credential-config.ts';
@@ -15,6 +16,8 @@ export interface Bundle {
   /** In order of precedence, the winner first. */
   readonly policies: readonly PolicyEntry[];
   readonly upstreams: readonly UpstreamEntry[];
+  /** What the platform team lays over the built-in tables of models, prices and betas; valid. Absent: nothing. */
+  readonly catalog?: CatalogOverlay;
 }
 
 export interface GatewayConfig {
@@ -38,7 +41,10 @@ export interface GatewayConfig {
     /** All in milliseconds. */
     readonly timeouts: Readonly<
       Record<'body' | 'queue' | 'connect' | 'firstByte' | 'streamIdle' | 'ping' | 'keepAlive' | 'drain', number>
-    >;
+    > & {
+      /** Age at which a connection to an upstream takes no further calls. Earlier releases did not write it. Absent: five minutes. */
+      readonly reconnect?: number;
+    };
   };
   readonly virtualKeys: { readonly prefix: string; readonly onRevoke: 'Finish' | 'Cut' };
   /** Client formats served; absent: Anthropic alone. */
@@ -125,6 +131,11 @@ export interface PolicyEntry {
     readonly emailDomains?: readonly string[];
     readonly users?: readonly string[];
     readonly keyLabels?: Readonly<Record<string, string>>;
+    /**
+     * Headers a call must carry, all of them, each with one of its values. Such a policy is a layer over those without: it only
+     * narrows, because a client writes its headers itself.
+     */
+    readonly headers?: readonly HeaderMatch[];
   };
   /** Lower-case patterns; absent `allow` grants every model. */
   readonly models: { readonly allow?: readonly string[]; readonly deny: readonly string[] };
@@ -132,11 +143,20 @@ export interface PolicyEntry {
   readonly upstreams?: readonly string[];
   /** Upstreams in the regions of the policy, `namespace/name`; bounds what any matching policy chooses. Absent: no bound. */
   readonly within?: readonly string[];
+  /** The regions behind `within`, patterns in lower case: places that clients name themselves are held against them. */
+  readonly regions?: readonly string[];
   /** Calls for a model stay with one provider. */
   readonly oneProvider?: true;
   readonly network?: readonly string[];
   readonly scopes?: readonly Scope[];
   readonly denyMessage?: string;
+}
+
+export interface HeaderMatch {
+  /** In lower case. */
+  readonly name: string;
+  /** Alternatives, compared to the letter. */
+  readonly values: readonly string[];
 }
 
 export interface UpstreamEntry {

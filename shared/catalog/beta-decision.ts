@@ -42,13 +42,15 @@ const LONGEST_REMEMBERED = 1024;
  * Prepares the decisions for one upstream, or one model on it. Build it when configuration loads: it remembers its answers.
  *
  * @param overrides first come, first served: those of the model before those of the upstream
+ * @param without paths that this upstream does not take beyond those of its family
  */
 export function betaDecider(
   table: BetaTable,
   family: ProviderFamily,
   overrides: readonly BetaOverrides[] = [],
+  without: readonly string[] = [],
 ): BetaDecider {
-  const decide = decisionsBy(table, family, overrides);
+  const decide = decisionsBy(table, family, overrides, without);
   const decisions = new Map<string, BetaDecision>();
   const fieldDecisions = new Map<string, FieldDecision>();
   const shared = (fields: FieldDecision): FieldDecision => {
@@ -78,10 +80,15 @@ export function splitBetas(header: string | undefined): readonly string[] {
     .filter((name) => name !== '');
 }
 
-function decisionsBy(table: BetaTable, family: ProviderFamily, overrides: readonly BetaOverrides[]): BetaDecider {
+function decisionsBy(
+  table: BetaTable,
+  family: ProviderFamily,
+  overrides: readonly BetaOverrides[],
+  without: readonly string[],
+): BetaDecider {
   const nameFor = namesBy(table, family, overrides);
   const fieldsOf = new BetaIndex(table.fields.flatMap((field) => field.betas.map((beta) => [beta, field] as const)));
-  const never = table.without[family] ?? [];
+  const never = [...(table.without[family] ?? []), ...without];
   return (asked) => {
     const names = new Map(asked.map((beta) => [beta, nameFor(beta)]));
     const betas = [...new Set([...names.values()].filter((name) => name !== undefined))];

@@ -72,6 +72,8 @@ const betaTable = z
     fields: fieldList.readonly(),
     /** Fields a family never takes, with or without a beta. */
     without: z.partialRecord(familyName, paths).readonly(),
+    /** Where a body asks for the 1-hour prompt cache; without them it is the 5-minute one. */
+    extendedCacheTtl: paths.default([]),
   })
   .superRefine((table, context) => {
     for (const fault of renameFaults(table)) context.addIssue({ code: 'custom', message: fault });
@@ -82,6 +84,7 @@ const betaOverlay = z.strictObject({
   betas: betaList.default([]),
   fields: fieldList.default([]),
   without: z.partialRecord(familyName, paths).default({}),
+  extendedCacheTtl: paths.optional(),
 });
 
 export type BetaTable = Readonly<z.output<typeof betaTable>>;
@@ -112,6 +115,7 @@ export function mergeBetas(base: BetaTable, overlay: unknown): BetaTable {
     betas: [...betas.values()],
     fields: [...fields.values()],
     without: { ...base.without, ...over.without },
+    extendedCacheTtl: over.extendedCacheTtl ?? base.extendedCacheTtl,
   });
 }
 

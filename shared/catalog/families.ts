@@ -23,6 +23,8 @@ const family = z.strictObject({
   version: z.string().min(1).max(64).optional(),
   /** The family takes a later `anthropic-version` only for models that say so (`bedrockVersions` in models.json). */
   versionsByModel: z.boolean().default(false),
+  /** Betas that go along when tokens are counted, and no others; absent: the same as with messages. */
+  countBetas: z.array(z.string().min(1)).readonly().optional(),
   /** Bytes of the largest body taken. Read as binary megabytes: a body between the two readings is for the provider to judge. */
   maxBodyBytes: z.int().positive().optional(),
 });

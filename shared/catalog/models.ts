@@ -25,6 +25,8 @@ const modelRow = z.strictObject({
   bedrock: bedrockName.optional(),
   /** Values of `anthropic-version` beyond the first that Bedrock takes for this model; older models answer 400. */
   bedrockVersions: z.array(z.iso.date()).readonly().optional(),
+  /** False: Bedrock does not count the tokens of calls to it. */
+  bedrockCounts: z.boolean().optional(),
   /** Bedrock Mantle id, where it is not the Bedrock one. */
   mantle: bedrockName.optional(),
   vertex: name.optional(),

@@ -19,6 +19,7 @@ describe('any input', () => {
       generation: fc.nat(3),
       creationTimestamp: fc.constantFrom('2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z', 'never'),
       labels: fc.constantFrom<Record<string, string>>({}, { tier: 'gold' }),
+      annotations: fc.constantFrom<Record<string, string>>({}, { 'portcullis.dev/probe': 'now' }),
     },
     { requiredKeys: ['namespace', 'name'] },
   );
@@ -27,10 +28,47 @@ describe('any input', () => {
     { from: 'All' },
     { from: 'Selector', selector: { matchLabels: { llm: 'yes' } } },
   );
+  const secretRef = fc.record({ name: fc.constantFrom('s', 'absent'), key: fc.constantFrom('token', 'bad') });
+  /** Members of one provider, with secrets that are there, unfit or absent, and with the identity of the pods. */
+  const providers = secretRef.chain((held) =>
+    fc.constantFrom<object>(
+      { provider: 'Anthropic', anthropic: { auth: { type: 'APIKey', apiKey: held, standby: held } } },
+      { provider: 'Bedrock', anthropic: { auth: { type: 'APIKey', apiKey: held } } },
+      {
+        provider: 'AnthropicCompatible',
+        anthropicCompatible: { forwardUserIdentity: true, auth: { type: 'BearerToken', bearerToken: held } },
+      },
+      {
+        provider: 'Bedrock',
+        bedrock: {
+          region: 'us-east-1',
+          auth: { type: 'AccessKey', accessKey: { accessKeyId: held, secretAccessKey: held, sessionToken: held } },
+        },
+      },
+      { provider: 'Bedrock', bedrock: { region: 'us-east-1', inference: 'Global', auth: { type: 'Default' } } },
+      {
+        provider: 'BedrockMantle',
+        bedrockMantle: { region: 'eu-west-1', auth: { type: 'BearerToken', bearerToken: held } },
+      },
+      {
+        provider: 'ClaudePlatformAWS',
+        claudePlatformAWS: { region: 'us-east-1', workspaceId: 'w', auth: { type: 'APIKey', apiKey: held } },
+      },
+      { provider: 'Vertex', vertex: { project: 'p', location: 'eu', auth: { type: 'Default' } } },
+      {
+        provider: 'Vertex',
+        vertex: { project: 'p', location: 'us-east5', auth: { type: 'ServiceAccountKey', serviceAccountKey: held } },
+      },
+      { provider: 'Foundry', foundry: { resource: 'r1', auth: { type: 'APIKey', apiKey: held, standby: held } } },
+    ),
+  );
   const specs = {
     Gateway: fc.record(
       {
         publicUrl: fc.constantFrom('https://gw.corp', 'http://localhost:8080', 'ftp://x'),
+        environment: fc.constantFrom('prod', 'test'),
+        dialects: fc.constantFrom(['Bedrock', 'Anthropic'], ['Anthropic', 'Bedrock'], []),
+        pathPrefixes: fc.constantFrom(['/claude', '/ai'], ['/v1']),
         allowedNamespaces: fc.record({ virtualKeys: access, policies: access, upstreams: access }),
         models: fc.constantFrom(
           { entries: [{ id: 'fast', target: 'own' }] },
@@ -39,27 +77,57 @@ describe('any input', () => {
       },
       { requiredKeys: ['publicUrl'] },
     ),
-    Upstream: fc.record(
-      {
-        gatewayRef,
-        provider: fc.constant('Anthropic'),
-        anthropic: fc.record({
-          auth: fc.record({
-            type: fc.constant('APIKey'),
-            apiKey: fc.record({ name: fc.constantFrom('s', 'absent'), key: fc.constantFrom('token', 'bad') }),
-          }),
-        }),
-        baseUrl: fc.constantFrom('http://plain', 'https://safe/'),
-        models: fc.constantFrom([{ id: 'Own' }], [{ id: 'own' }, { id: 'OWN' }]),
-      },
-      { requiredKeys: ['gatewayRef', 'provider', 'anthropic'] },
-    ),
+    Upstream: fc
+      .tuple(
+        providers,
+        fc.record(
+          {
+            gatewayRef,
+            baseUrl: fc.constantFrom('http://plain', 'https://safe/'),
+            region: fc.constantFrom('us-east-1', 'eu'),
+            models: fc.constantFrom<object[]>(
+              [{ id: 'Own' }],
+              [{ id: 'own' }, { id: 'OWN' }],
+              [{ id: 'claude-opus-5-5', betas: { deny: ['*'] } }],
+              [{ id: 'claude-opus-5-5', upstreamId: 'global.anthropic.claude-opus-5-5' }],
+            ),
+            tls: fc.record({ caRef: secretRef }),
+            validation: fc.constantFrom({ enabled: false }, { interval: '2m' }),
+          },
+          { requiredKeys: ['gatewayRef'] },
+        ),
+      )
+      .map(([provider, rest]) => ({ ...provider, ...rest })),
     Policy: fc.record(
       {
         gatewayRef,
-        match: fc.constantFrom({ everyone: {} }, { groups: ['g', 'h'] }, { groups: ['h', 'g'] }, { groups: [] }),
+        match: fc.constantFrom<object>(
+          { everyone: {} },
+          { groups: ['g', 'h'] },
+          { groups: ['h', 'g'] },
+          { groups: [] },
+          {
+            groups: ['g'],
+            headers: [
+              { name: 'x-b', values: ['2', '1'] },
+              { name: 'x-a', values: ['1'] },
+            ],
+          },
+          {
+            groups: ['g'],
+            headers: [
+              { name: 'x-a', values: ['1'] },
+              { name: 'x-b', values: ['1', '2'] },
+            ],
+          },
+        ),
         priority: fc.nat(2),
-        upstreams: fc.constantFrom({ names: ['x', 'a/y'] }, { selector: { matchLabels: { tier: 'gold' } } }, {}),
+        upstreams: fc.constantFrom<object>(
+          { names: ['x', 'a/y'] },
+          { selector: { matchLabels: { tier: 'gold' } } },
+          { regions: ['us-*', 'global'] },
+          {},
+        ),
         models: fc.constantFrom({ allow: ['Own', 'claude-*'] }, { alow: [] }),
       },
       { requiredKeys: ['gatewayRef', 'match'] },

@@ -3,10 +3,11 @@
 import type { Kind } from '#shared/api/kinds.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import { BUNDLE_FORMAT } from '#shared/bundle/bundle.ts';
-import { keyHash } from '#shared/bundle/key-hash.ts';
+import { hashingKey, hexKeyHash } from '#shared/bundle/key-hash.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
 import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { attach, type Attachment, type AttachmentContext, type ChildKind } from './attach.ts';
+import { gatewayCatalog, type GatewayCatalog } from './catalog.ts';
 import { customModels } from './custom-models.ts';
 import { gatewayConfig, isLoopbackGateway, judgeGateway } from './gateway.ts';
 import { compileKeys } from './key-set.ts';
@@ -16,6 +17,7 @@ import { patternReader, type ReadPattern } from './model-names.ts';
 import { compilePolicies } from './policies.ts';
 import { readSubjects, type Subject } from './subjects.ts';
 import type { CompiledGateway, CompileInput, CompileOutput } from './types.ts';
+import { warnOfSharedSecrets } from './shared-secrets.ts';
 import { compileUpstream, judgeUpstream } from './upstreams.ts';
 
 /** The objects that attached to one Gateway. */
@@ -27,7 +29,7 @@ interface Children {
 
 /**
  * Compiles everything at once. A broken object is reported and left out; it never takes another one down.
- * @param catalog the models whose spellings are known
+ * @param catalog the models whose spellings are known, for Gateways that lay nothing over them
  * @param memo of earlier compiles with this catalog: changes nothing but the time it takes
  */
 export function compile(
@@ -37,8 +39,11 @@ export function compile(
 ): CompileOutput {
   const subjects = readSubjects(input.objects, memo);
   const gateways = new Map(subjects.gateways.map((gateway) => [objectKey(gateway.resource.metadata), gateway]));
+  const catalogs = new Map<string, GatewayCatalog>();
   for (const [key, gateway] of gateways) {
-    judgeGateway(gateway, input.peppers.get(key), catalog);
+    const own = gatewayCatalog(gateway, input, catalog);
+    catalogs.set(key, own);
+    judgeGateway(gateway, input.peppers.get(key), own.models);
     gateway.report.field('attached', { upstreams: 0, policies: 0, virtualKeys: 0 });
   }
 
@@ -48,6 +53,7 @@ export function compile(
     namespaces: input.namespaces,
   };
   const upstreams = attachAll('Upstream', subjects.upstreams, context);
+  warnOfSharedSecrets(gateways, upstreams);
   const policies = attachAll('Policy', subjects.policies, context);
   const virtualKeys = attachKeys(subjects.virtualKeys, context, memo);
 
@@ -59,7 +65,7 @@ export function compile(
       policies: policies.get(key) ?? [],
       virtualKeys: virtualKeys.get(key) ?? [],
     };
-    const result = compileGateway(gateway, children, input, catalog, memo);
+    const result = compileGateway(gateway, children, input, catalogs.get(key)!, memo);
     if (result !== undefined) compiled.set(key, result);
   }
   memo.retain(gateways);
@@ -74,7 +80,7 @@ function compileGateway(
   gateway: Subject<'Gateway'>,
   children: Children,
   input: CompileInput,
-  catalog: ModelCatalog,
+  { models: catalog, overlay }: GatewayCatalog,
   memo: CompileMemo,
 ): CompiledGateway | undefined {
   const { resource, report } = gateway;
@@ -83,8 +89,8 @@ function compileGateway(
   if (pepper === undefined) return undefined;
   report.refsChecked();
 
-  const loopback = isLoopbackGateway(spec);
-  for (const upstream of children.upstreams) judgeUpstream(upstream, loopback, catalog);
+  const host = { namespace: metadata.namespace, loopback: isLoopbackGateway(spec) };
+  for (const upstream of children.upstreams) judgeUpstream(upstream, host, catalog);
   const accepted = children.upstreams.filter((upstream) => upstream.report.accepted);
   const byKey = new Map(accepted.map((upstream) => [objectKey(upstream.resource.metadata), upstream]));
   const callable = accepted.flatMap((upstream) => compileUpstream(upstream, input.secrets, catalog) ?? []);
@@ -97,13 +103,13 @@ function compileGateway(
   const { name, namespace } = metadata;
   const facts = { name, namespace, prefix: spec.virtualKeys.prefix, environment: spec.environment };
   // Whatever keys are compiled against must be told in here, or a memo would not see it change; each key adds its Secret, credential and tombstones.
-  const seen = [facts, spec.models.builtin, names, modelsByOwner(accepted)];
+  const seen = [facts, spec.models.builtin, names, modelsByOwner(accepted), overlay?.models];
   const keys = compileKeys(
     children.virtualKeys,
-    memo.same(`keys of ${objectKey(metadata)}`, keyHash(pepper.reveal(), JSON.stringify(seen)).toString('hex'), {}),
+    memo.same(`keys of ${objectKey(metadata)}`, hexKeyHash(pepper.reveal(), JSON.stringify(seen)), {}),
     {
       gateway: facts,
-      pepper,
+      pepper: hashingKey(pepper),
       secrets: input.secrets,
       tombstones: input.tombstones.get(objectKey(metadata)) ?? new Set(),
       credentials: input.credentials,
@@ -124,6 +130,7 @@ function compileGateway(
       models,
       policies,
       upstreams: callable.map(({ entry }) => entry),
+      ...(overlay === undefined ? {} : { catalog: overlay }),
     },
     credentials: { pepper, values: Object.fromEntries(callable.flatMap(({ credentials }) => [...credentials])) },
     keys,

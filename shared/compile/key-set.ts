@@ -31,10 +31,10 @@ export function compileKeys(
 
 /** Takes out what is gone and puts in what is new. @returns undefined when several keys hold one value, before or now */
 function amend(before: CompiledKeys, made: readonly MadeKey[]): CompiledKeys | undefined {
-  const { hashes } = before;
-  if (hashes === undefined) return undefined;
+  if (before.conflicts) return undefined;
   const [gone, fresh] = changes(before.made, made);
   if (gone.length === 0 && fresh.length === 0) return before;
+  const hashes = (before.hashes ??= new Set(before.entries.map(({ hash }) => hash)));
   const dropped = new Set(gone.flatMap(({ entries }) => entries));
   const added = fresh.flatMap(({ entries }) => entries);
   for (const { hash } of dropped) hashes.delete(hash);
@@ -44,7 +44,7 @@ function amend(before: CompiledKeys, made: readonly MadeKey[]): CompiledKeys | u
   }
   // One long run that is sorted already, and a few at its end.
   const entries = before.entries.filter((entry) => !dropped.has(entry)).concat(added);
-  return { made, entries: entries.sort(inOrder), hashes };
+  return { made, entries: entries.sort(inOrder), conflicts: false, hashes };
 }
 
 /** What is in one list only. Most of both is the same, in the same order. */
@@ -60,18 +60,22 @@ function changes(before: readonly MadeKey[], now: readonly MadeKey[]): [gone: Ma
 }
 
 function gather(subjects: readonly KeySubject[], made: readonly MadeKey[]): CompiledKeys {
+  const entries = made.flatMap((each) => each.entries).sort(inOrder);
+  const conflicts = entries.some(({ hash }, at) => hash === entries[at + 1]?.hash);
+  return { made, entries: conflicts ? settled(subjects, made) : entries, conflicts };
+}
+
+/** The entries of those who keep their values, sorted by hash. */
+function settled(subjects: readonly KeySubject[], made: readonly MadeKey[]): KeyEntry[] {
   const byHash = new Map<string, Candidate>();
-  let conflicts = false;
   for (const [at, subject] of subjects.entries()) {
     for (const entry of made[at]!.entries) {
       const other = byHash.get(entry.hash);
       const candidate = { subject, entry };
-      if (other !== undefined) conflicts = true;
       byHash.set(entry.hash, other === undefined ? candidate : settle(other, candidate));
     }
   }
-  const entries = [...byHash.values()].map(({ entry }) => entry).sort(inOrder);
-  return { made, entries, hashes: conflicts ? undefined : new Set(byHash.keys()) };
+  return [...byHash.values()].map(({ entry }) => entry).sort(inOrder);
 }
 
 const inOrder = (a: KeyEntry, b: KeyEntry): number => byText(a.hash, b.hash);

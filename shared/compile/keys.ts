@@ -1,9 +1,10 @@
 // Virtual keys: value to hash, state and end of life, and what to do when two objects hold the same value. Runs once per key
 // and there may be a hundred thousand, so nothing here is built per key that could be built once.
+import type { KeyObject } from 'node:crypto';
 import { objectKey, type Resource } from '#shared/api/kinds.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { keyHash } from '#shared/bundle/key-hash.ts';
+import { hexKeyHash } from '#shared/bundle/key-hash.ts';
 import { parseDuration } from '#shared/duration.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { displayPrefix, valueFault } from './key-value.ts';
@@ -28,7 +29,8 @@ export interface KeyContext {
     readonly prefix: string;
     readonly environment?: string | undefined;
   };
-  readonly pepper: SecretText;
+  /** Of the Gateway, see {@link hexKeyHash}. */
+  readonly pepper: KeyObject;
   readonly secrets: CompileInput['secrets'];
   readonly tombstones: ReadonlySet<string>;
   readonly credentials: CompileInput['credentials'];
@@ -95,8 +97,11 @@ export function compileKey(subject: KeySubject, gateway: object, context: KeyCon
 
 const NONE: readonly never[] = [];
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 function freshReport(subject: KeySubject): Report {
-  subject.report = new Report('VirtualKey', subject.resource.metadata);
+  // Nothing is found out about a key before something is made of it.
+  if (subject.made !== undefined) subject.report = new Report('VirtualKey', subject.resource.metadata);
   reportLifetime(subject);
   return subject.report;
 }
@@ -170,7 +175,7 @@ function entriesOf(subject: KeySubject, context: KeyContext, credential: KeyCred
 }
 
 function keyEntry(
-  { resource, report }: Subject<'VirtualKey'>,
+  { resource, report, id }: KeySubject,
   { gateway, patternsFor }: KeyContext,
   { hash, prefix }: KeyHash,
   end: number | undefined,
@@ -179,23 +184,24 @@ function keyEntry(
   const { namespace } = metadata;
   const { models, network, endpoints, environment } = spec;
   const tenant = namespace !== gateway.namespace;
-  return {
+  const entry: Writable<KeyEntry> = {
     hash,
-    key: objectKey(metadata),
+    key: id,
     namespace,
     prefix,
     owner: { type: spec.owner.type, name: tenant ? `${namespace}/${spec.owner.name}` : spec.owner.name },
     labels: metadata.labels ?? {},
     state: spec.state,
-    ...(end === undefined ? {} : { expiresAt: end }),
     scopes: shortScopes(spec.scopes),
-    ...(models === undefined
-      ? {}
-      : { models: storedPatterns(models.allow, 'spec.models.allow', patternsFor(namespace), report) }),
-    ...(network === undefined ? {} : { network: asSet(network.allow) }),
-    ...(endpoints === undefined ? {} : { endpoints: asSet(endpoints) }),
-    ...(environment === undefined || environment === gateway.environment ? {} : { foreignEnvironment: environment }),
   };
+  if (end !== undefined) entry.expiresAt = end;
+  if (models !== undefined) {
+    entry.models = storedPatterns(models.allow, 'spec.models.allow', patternsFor(namespace), report);
+  }
+  if (network !== undefined) entry.network = asSet(network.allow);
+  if (endpoints !== undefined) entry.endpoints = asSet(endpoints);
+  if (environment !== undefined && environment !== gateway.environment) entry.foreignEnvironment = environment;
+  return entry;
 }
 
 /** The value of a key by its hash: as the operator remembers it, or of the clear value if that is there and fit to be a key. */
@@ -210,7 +216,7 @@ function readCredential(subject: Subject<'VirtualKey'>, context: KeyContext): Ke
   const value = readValue(subject, context);
   if (value === undefined) return undefined;
   return {
-    hash: keyHash(context.pepper.reveal(), value).toString('hex'),
+    hash: hexKeyHash(context.pepper, value),
     prefix: displayPrefix(value, generated ? context.gateway.prefix : undefined),
   };
 }

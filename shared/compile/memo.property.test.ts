@@ -48,6 +48,13 @@ const rest = fc.record({
   url: fc.constantFrom('https://gw.corp', 'https://gw.corp', 'https://gw.corp', 'ftp://broken'),
   prefix: fc.constantFrom('sk-pc-', 'sk-x-'),
   upstreamModels: fc.constantFrom([], [{ id: 'own-1' }]),
+  provider: fc.constantFrom<object>(
+    { provider: 'Anthropic', anthropic: { auth: { type: 'APIKey', apiKey: { name: 's', key: 'one' } } } },
+    { provider: 'Bedrock', bedrock: { region: 'us-east-1', auth: { type: 'Default' } } },
+    // Listed models of a refused upstream are not there for patterns.
+    { provider: 'Bedrock', region: 'eu', bedrock: { region: 'us-east-1', auth: { type: 'Default' } } },
+    { provider: 'Vertex', vertex: { project: 'p', location: 'eu', auth: { type: 'Default' } } },
+  ),
   secret: fc.constantFrom<Record<string, string>>(
     { one: `${RANDOM}-1`, two: `${RANDOM}-2`, weak: 'w' },
     { one: `${RANDOM}-2`, two: `${RANDOM}-2` },
@@ -87,8 +94,7 @@ function input(keys: Iterable<RawObject>, with_: typeof rest extends fc.Arbitrar
   };
   const upstream = object('Upstream', 'p/up', {
     gatewayRef: { name: 'gw' },
-    provider: 'Anthropic',
-    anthropic: { auth: { type: 'APIKey', apiKey: { name: 's', key: 'one' } } },
+    ...with_.provider,
     models: with_.upstreamModels,
   });
   const secrets = { 'p/s': with_.secret, 'a/s': with_.secret };

@@ -41,8 +41,10 @@ export interface CompiledKeys {
   readonly made: readonly MadeKey[];
   /** Sorted by hash. */
   readonly entries: readonly KeyEntry[];
-  /** Of the entries; undefined when several keys held one value: then reports and entries are more than what each key was made of. */
-  readonly hashes: Set<string> | undefined;
+  /** Several keys held one value: then reports and entries are more than what each key was made of. */
+  readonly conflicts: boolean;
+  /** Of the entries, once somebody asked. */
+  hashes?: Set<string>;
 }
 
 /** Gateways and shared Secrets are few; Secrets of single keys are many and gain nothing. */

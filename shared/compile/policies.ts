@@ -21,7 +21,10 @@ export interface PolicyContext {
 
 /** The short spelling of a scope and its equivalents; `read` before `write`. */
 export function shortScopes(scopes: readonly string[]): Scope[] {
-  return asSet(scopes.map((scope): Scope => (scope.endsWith('write') ? 'write' : 'read')));
+  const writes = scopes.some((scope) => scope.endsWith('write'));
+  const reads = scopes.some((scope) => !scope.endsWith('write'));
+  if (reads && writes) return ['read', 'write'];
+  return reads ? ['read'] : writes ? ['write'] : [];
 }
 
 /** Patterns as stored: one spelling, sorted, once each. Warns of those that fit no model. */
@@ -48,6 +51,8 @@ export function compilePolicies(subjects: readonly Subject<'Policy'>[], context:
   const winners = new Map<string, string>();
   return ordered.map((subject) => {
     const entry = compilePolicy(subject, context);
+    // Those that look at headers are layers of their own, and none stands back for another.
+    if (entry.match.headers !== undefined) return entry;
     // Kept in the bundle all the same: it never decides access, but limits of all matching policies add up.
     const audience = `${entry.namespace} ${canonicalJson(entry.match)}`;
     const winner = winners.get(audience);
@@ -85,6 +90,7 @@ function compilePolicy({ resource, report }: Subject<'Policy'>, context: PolicyC
     },
     ...(upstreams === undefined ? {} : { upstreams }),
     ...(within === undefined ? {} : { within }),
+    ...(spec.upstreams?.regions === undefined ? {} : { regions: asSet(spec.upstreams.regions) }),
     ...(spec.upstreams?.crossProvider === 'Forbid' ? { oneProvider: true as const } : {}),
     ...(spec.network === undefined ? {} : { network: asSet(spec.network.allow) }),
     ...(spec.scopes === undefined ? {} : { scopes: shortScopes(spec.scopes) }),
@@ -102,7 +108,7 @@ function compileMatch(
 ): PolicyEntry['match'] {
   const owners = (names: readonly string[]): string[] =>
     asSet(tenant === undefined ? names : names.map((name) => `${tenant}/${name}`));
-  const { groups, emailDomains, users, keySelector } = match;
+  const { groups, emailDomains, users, keySelector, headers } = match;
   return {
     everyone: match.everyone !== undefined,
     ...(groups === undefined ? {} : { groups: owners(groups) }),
@@ -111,6 +117,13 @@ function compileMatch(
       : { emailDomains: asSet(emailDomains.map((domain) => domain.replace(/^@/, '').toLowerCase())) }),
     ...(users === undefined ? {} : { users: owners(users) }),
     ...(keySelector === undefined ? {} : { keyLabels: keySelector.matchLabels }),
+    ...(headers === undefined
+      ? {}
+      : {
+          headers: [...headers]
+            .sort((a, b) => (a.name < b.name ? -1 : 1))
+            .map(({ name, values }) => ({ name, values: asSet(values) })),
+        }),
   };
 }
 

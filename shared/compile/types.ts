@@ -2,6 +2,7 @@
 import type { Condition } from '#shared/api/conditions.ts';
 import type { Kind, ObjectMeta } from '#shared/api/kinds.ts';
 import type { Bundle, Credentials, KeyEntry } from '#shared/bundle/bundle.ts';
+import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
 /** An object as it was read: kind and metadata are known, the spec is whatever its author wrote. */
@@ -17,6 +18,10 @@ export interface CompileInput {
   readonly objects: readonly RawObject[];
   /** Secrets by `namespace/name`, then by key. */
   readonly secrets: ReadonlyMap<string, ReadonlyMap<string, SecretText>>;
+  /** Data of the ConfigMaps that Gateways name as their catalog, by `namespace/name`, then by key. Never altered. */
+  readonly catalogs?: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  /** What is in force of each Gateway's catalog, by `namespace/name` of the Gateway: it stays while the ConfigMap cannot be used. */
+  readonly lastCatalogs?: ReadonlyMap<string, CatalogOverlay>;
   /** Labels of namespaces, for allowedNamespaces selectors. */
   readonly namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>;
   /** Pepper by Gateway `namespace/name`. */

@@ -19,6 +19,12 @@ export const LOAD_FAULT_ANNOTATION = 'portcullis.dev/load-fault';
 /** On a pod's Lease: JSON of {@link PreviousSecretUse} by VirtualKey `namespace/name`, at most 100 of them. */
 export const PREVIOUS_SECRET_ANNOTATION = 'portcullis.dev/previous-secret-use';
 
+/** On a pod's Lease: what it knows of its upstreams; shared/upstream-report.ts reads and writes it. */
+export const UPSTREAMS_ANNOTATION = 'portcullis.dev/upstreams';
+
+/** On a Secret: when its content ends, RFC 3339, where whoever wrote it knows. */
+export const EXPIRES_ANNOTATION = 'portcullis.dev/expires-at';
+
 /** Use of the old secret of a rotated key, as one pod saw it. */
 export interface PreviousSecretUse {
   /** RFC 3339, UTC, last use. */

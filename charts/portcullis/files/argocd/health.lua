@@ -60,10 +60,27 @@ for _, type in ipairs({ "Accepted", "ResolvedRefs", "Programmed", "Ready" }) do
     if type == "Programmed" and condition.status == "False" and not passing[condition.reason] then
       return is("Degraded", says(type))
     end
+    -- Every replica says so: somebody has to mend the credential or the way to the provider.
+    for _, cause in ipairs({ "CredentialsValid", "Reachable" }) do
+      if type == "Ready" and found[cause] ~= nil and found[cause].status == "False" then
+        return is("Degraded", says(cause))
+      end
+    end
     return is("Progressing", says(type))
   end
 end
 
+-- It serves, and something about it is worth a look.
+for _, type in ipairs({ "CredentialsValid", "Reachable", "ModelsAvailable" }) do
+  if found[type] ~= nil and found[type].status == "False" then
+    return is("Healthy", says(type))
+  end
+end
+for _, type in ipairs({ "CredentialExpiring", "CredentialStale" }) do
+  if found[type] ~= nil and found[type].status == "True" then
+    return is("Healthy", says(type))
+  end
+end
 if found.Overridden ~= nil and found.Overridden.status == "True" then
   return is("Healthy", says("Overridden"))
 end

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import { ApiError, type KubeClient, type Reference } from '#shared/kube/client.ts';
-import { SecretValues } from './secret-values.ts';
+import { configMapValues, secretValues } from './named-values.ts';
 
 const asked: string[] = [];
 let answer: (at: Reference) => unknown;
@@ -11,12 +11,12 @@ const client = {
     return answer(at);
   },
 } as unknown as KubeClient;
-let values: SecretValues;
+let values: ReturnType<typeof secretValues>;
 
 beforeEach(() => {
   asked.length = 0;
   answer = () => secret('1', 'first');
-  values = new SecretValues(client, pino({ enabled: false }));
+  values = secretValues(client, pino({ enabled: false }));
 });
 
 const secret = (resourceVersion: string, token: string): object => ({
@@ -24,7 +24,7 @@ const secret = (resourceVersion: string, token: string): object => ({
   data: { token: Buffer.from(token).toString('base64') },
 });
 const read = async (version: string | undefined, names = ['ai/s']): Promise<string | undefined> => {
-  const { secrets } = await values.read(new Set(names), () => version);
+  const { values: secrets } = await values.read(new Set(names), () => version);
   return secrets.get('ai/s')?.get('token')?.reveal();
 };
 
@@ -51,7 +51,7 @@ test('[PROV-16] while the API server does not answer, the last value holds, and 
   answer = () => {
     throw new ApiError(503, 'ServiceUnavailable', 'away');
   };
-  const { complete, secrets } = await values.read(new Set(['ai/s']), () => '2');
+  const { complete, values: secrets } = await values.read(new Set(['ai/s']), () => '2');
   expect(complete).toBe(false);
   expect(secrets.get('ai/s')?.get('token')?.reveal()).toBe('first');
   answer = () => secret('2', 'second');
@@ -63,4 +63,12 @@ test('what nothing names any more is forgotten', async () => {
   await read('1', []);
   await read('1');
   expect(asked).toHaveLength(2);
+});
+
+test('a ConfigMap is text as it stands, and the very same object until it changes', async () => {
+  answer = () => ({ metadata: { name: 's', namespace: 'ai', resourceVersion: '1' }, data: { 'prices.json': '{}' } });
+  const texts = configMapValues(client, pino({ enabled: false }));
+  const first = (await texts.read(new Set(['ai/s']), () => '1')).values.get('ai/s');
+  expect(first).toEqual(new Map([['prices.json', '{}']]));
+  expect((await texts.read(new Set(['ai/s']), () => '1')).values.get('ai/s')).toBe(first);
 });

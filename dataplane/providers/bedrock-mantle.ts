@@ -1,0 +1,15 @@
+// Bedrock's own endpoint of the Messages API ("Mantle"): plain events, ids without a profile, betas that are a closed set.
+import { upstreamModelId } from '#shared/catalog/upstream-model-id.ts';
+import { messagesPath } from './anthropic.ts';
+import { awsError, cloudRefusal } from './cloud-refusal.ts';
+import type { Provider } from './provider.ts';
+import { cloudStream } from './stream-errors.ts';
+
+export const bedrockMantle: Provider = {
+  family: 'BedrockMantle',
+  modelId: (id, entry, models) => upstreamModelId('BedrockMantle', id, models, entry),
+  path: ({ operation }) => `/anthropic${messagesPath(operation)}`,
+  headers: 'Closed',
+  answer: cloudStream,
+  refusal: (status, body) => cloudRefusal(status, awsError(body)),
+};

@@ -1,0 +1,25 @@
+// What Claude Code asks without a credential when it is told to leave AWS authentication out: inference profiles and token counts. A 401
+// would be retried for nothing, and users would read it as their own credential being wrong.
+import { presentedCredential } from '../identify/credential.ts';
+import type { Call } from './call.ts';
+import { isServed } from './dialects.ts';
+
+/** Facts of the catalog, for everyone whom the network rules let in. */
+export function isOpen(call: Call): boolean {
+  const { method } = call.request;
+  return isBedrock(call) && (method === 'GET' || method === 'HEAD') && /^\/inference-profiles(?:\/|$)/.test(call.path);
+}
+
+/** Not found, so that the client estimates; with a credential it is counted like any other. */
+export function uncountable(call: Call): boolean {
+  return (
+    isBedrock(call) &&
+    call.request.method === 'POST' &&
+    call.path.endsWith('/count-tokens') &&
+    presentedCredential(call.request.headers, call.dialect.name) === undefined
+  );
+}
+
+function isBedrock({ dialect, settings }: Call): boolean {
+  return dialect.name === 'Bedrock' && isServed(settings.gateway, 'Bedrock');
+}
