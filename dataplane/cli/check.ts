@@ -14,5 +14,7 @@ export interface CheckOptions {
 export function check({ paths, json, environment, now, print }: CheckOptions): number {
   const compiled = compileFiles({ paths, environment, now });
   print(json ? jsonText(compiled) : tableText(compiled));
-  return compiled.faults.length === 0 && compiled.statuses.every((status) => isAccepted(status) && isUsable(status)) ? 0 : 1;
+  return compiled.faults.length === 0 && compiled.statuses.every((status) => isAccepted(status) && isUsable(status))
+    ? 0
+    : 1;
 }

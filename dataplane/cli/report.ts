@@ -83,7 +83,8 @@ export function faultText({ file, line, column, object, message }: Placed): stri
 export function jsonText(compiled: CompiledFiles): string {
   return JSON.stringify(
     {
-      accepted: compiled.faults.length === 0 && compiled.statuses.every((status) => isAccepted(status) && isUsable(status)),
+      accepted:
+        compiled.faults.length === 0 && compiled.statuses.every((status) => isAccepted(status) && isUsable(status)),
       objects: compiled.statuses.map(({ kind, namespace, name, conditions, fields, warnings }) => ({
         kind,
         namespace,

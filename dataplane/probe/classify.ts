@@ -117,7 +117,9 @@ function sentence(outcome: Outcome, { status, family, model }: ProbedAnswer): st
       return 'The provider asks to wait (429).';
     case 'Unreachable':
       return `A proxy on the way refuses (${status}).`;
-    default:
+    case 'Valid':
+    case 'CredentialUnavailable':
+    case 'Unexpected':
       return `The provider answers with status ${status}, from which nothing follows.`;
   }
 }

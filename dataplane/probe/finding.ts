@@ -60,7 +60,7 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
 function causeOf(error: unknown): string {
   for (let each = error, depth = 0; each instanceof Error && depth < 4; each = each.cause, depth++) {
     const code = (each as NodeJS.ErrnoException).code ?? (each.name === 'AbortError' ? 'ABORT_ERR' : '');
-    const known = CAUSES.find(([pattern]) => pattern.test(String(code)));
+    const known = CAUSES.find(([pattern]) => pattern.test(code));
     if (known !== undefined) return known[1];
   }
   return 'the connection fails';

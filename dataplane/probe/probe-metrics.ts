@@ -16,7 +16,7 @@ export function probeMetrics(
     'upstream',
     'outcome',
   ]);
-  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void => {
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): Gauge =>
     new Gauge({
       name: `portcullis_${name}`,
       help,
@@ -27,8 +27,7 @@ export function probeMetrics(
         collect(this);
       },
     });
-  };
-  const facet = (name: string, help: string, pick: 'credentials' | 'reachable' | 'models'): void =>
+  const facet = (name: string, help: string, pick: 'credentials' | 'reachable' | 'models'): Gauge =>
     gauge(name, `${help} NaN: not known.`, ['upstream'], (each) => {
       for (const [upstream, { state }] of probes().states())
         each.set({ upstream }, FIGURE[(state[pick] satisfies Facet).status]);

@@ -104,7 +104,7 @@ export class Probes implements CallObserver {
     if (known !== undefined) {
       const same = known.target.credential === target.credential;
       known.configure(target);
-      if (!same) this.#whenSettled(target);
+      if (!same) void this.#whenSettled(target);
       return;
     }
     const { clock, random, probing } = this.#options;
@@ -119,14 +119,13 @@ export class Probes implements CallObserver {
     });
     this.#watched.set(target.key, watched);
     this.#refresher.add(watched);
-    this.#whenSettled(target);
+    void this.#whenSettled(target);
   }
 
-  #whenSettled({ key, credential }: UpstreamTarget): void {
-    void credential.settled.then(() => {
-      const watched = this.#watched.get(key);
-      if (watched?.target.credential === credential) watched.lookAtSource();
-    });
+  async #whenSettled({ key, credential }: UpstreamTarget): Promise<void> {
+    await credential.settled;
+    const watched = this.#watched.get(key);
+    if (watched?.target.credential === credential) watched.lookAtSource();
   }
 
   /** Calls may still run under a configuration that is gone, and what they meet says nothing about the one there is. */

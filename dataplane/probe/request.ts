@@ -34,12 +34,8 @@ export function listRequest(target: UpstreamTarget, model: ServedModel): ProbeRe
   if (listPath === undefined) return undefined;
   const message = messageRequest(target, model);
   if (message === undefined) return undefined;
-  const headers: string[] = [];
-  for (let i = 0; i < message.headers.length; i += 2) {
-    if (message.headers[i] !== 'content-type') headers.push(message.headers[i]!, message.headers[i + 1]!);
-  }
   const path = `${target.pathPrefix}${listPath}?limit=${target.entry.models.length === 0 ? 1 : LIST_LIMIT}`;
-  return { method: 'GET', path, headers, body: NOTHING };
+  return { method: 'GET', path, headers: message.headers, body: NOTHING };
 }
 
 /** @returns undefined when the upstream cannot be asked for this model */

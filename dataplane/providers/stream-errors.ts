@@ -6,6 +6,8 @@ import type { Operation, Translator } from './provider.ts';
 
 const CONTENT_TYPE = 'text/event-stream; charset=utf-8';
 const LINE = Buffer.from('event: error');
+/** Where the names of events begin. */
+const TELLING = 'event: '.length;
 /** The same with a line end before it: anywhere but at the beginning of the stream. */
 const NEXT_LINE = Buffer.from('\nevent: error');
 const LINE_FEED = 0x0a;
@@ -68,7 +70,8 @@ export class StreamErrors implements Translator {
 
   /** Offset of a line that begins an error event, or -1. */
   #errorLine(bytes: Buffer): number {
-    if (this.#atLineStart && startsWith(bytes, LINE)) return 0;
+    // Most chunks are one event of another name: a byte tells.
+    if (this.#atLineStart && bytes[TELLING] === LINE[TELLING] && startsWith(bytes, LINE)) return 0;
     const at = bytes.indexOf(NEXT_LINE);
     return at < 0 ? -1 : at + 1;
   }

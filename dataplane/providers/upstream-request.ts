@@ -8,6 +8,8 @@ import type { UpstreamTarget } from './target.ts';
 
 /** Of the client's headers, those that every upstream of the Messages API gets. */
 const FORWARDED = new Set(['accept', 'accept-encoding', 'content-type', 'user-agent']);
+/** They speak of the body's format, so they stay here when that is not the one it leaves in. */
+const OF_FORMAT = new Set(['accept', 'content-type']);
 /** What the rules change, and then is not taken from the client's headers. */
 const RULED = new Set(['anthropic-beta', 'anthropic-version']);
 
@@ -63,12 +65,13 @@ function openHeaders(target: UpstreamTarget, request: ProviderRequest, { beta, v
   const { withheld } = target.provider;
   const asSent =
     beta === headerOf(request.client, 'anthropic-beta') && version === headerOf(request.client, 'anthropic-version');
-  const headers: string[] = [];
+  const isOfMessages = request.format === 'Messages';
+  const headers: string[] = isOfMessages ? [] : ['content-type', 'application/json'];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
     const open = name.startsWith('anthropic-')
       ? (asSent || !RULED.has(name)) && withheld?.has(name) !== true
-      : name.startsWith('x-stainless-') || FORWARDED.has(name);
+      : name.startsWith('x-stainless-') || (FORWARDED.has(name) && (isOfMessages || !OF_FORMAT.has(name)));
     if (open) add(headers, target, request, name, rawHeaders[i + 1]);
   }
   if (!asSent) addRuled(headers, target, request, { beta, version });

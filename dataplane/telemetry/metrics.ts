@@ -242,5 +242,5 @@ function namespaceOf(id: string): string {
 function modelLabel({ record, settings }: Call): string {
   const { model, upstream } = record;
   if (model === undefined) return 'none';
-  return upstream !== undefined || settings?.catalog.models.byId.has(model) === true ? model : 'other';
+  return upstream !== undefined || (settings?.catalog.models.byId.has(model) ?? false) ? model : 'other';
 }

@@ -1,6 +1,6 @@
 // Policies for calls with a header of the client's own, from the manifest to the answer: they narrow and never grant.
 import { expect, test } from 'vitest';
-import { basicResources, CI_KEY, policy, withObjects } from '../harness/gateway.ts';
+import { basicResources, CI_KEY, policy, upstream, withObjects } from '../harness/gateway.ts';
 import { bearer, get, post, recordOf, refusalOf, type Headers } from './caller.ts';
 import { messageBody } from './routing.ts';
 import { startScene } from './scene.ts';
@@ -38,12 +38,22 @@ test('[AUTH-31] on its own one grants nothing', async () => {
 });
 
 test('[AUTH-31] [ROUTE-30] a route header leads to the upstream it stands for, and to no other', async () => {
-  const upstreams = { names: ['elsewhere'] };
+  const route = (name: string) =>
+    policy(name, {
+      match: { everyone: {}, headers: [{ name: 'x-org-route', values: [name] }] },
+      upstreams: { names: [name] },
+    });
   load(
-    policy('everyone', { match: { everyone: {} } }),
-    policy('eu', { match: { everyone: {}, headers: [{ name: 'x-org-route', values: ['eu'] }] }, upstreams }),
+    upstream('eu', mock.url, { priority: 50 }),
+    upstream('closed', mock.url),
+    policy('everyone', { match: { everyone: {} }, upstreams: { names: ['anthropic', 'eu'] } }),
+    route('eu'),
+    route('closed'),
   );
-  expect((await ask({ 'x-org-route': 'us' })).status).toBe(200);
-  const refused = await ask({ 'x-org-route': 'eu' });
-  expect([refused.status, (await recordOf(gateway, refused))['rule']]).toEqual([403, 'default/eu']);
+  const servedBy = async (headers: Headers) => (await recordOf(gateway, await ask(headers)))['upstream'];
+  expect(await servedBy({})).toBe('default/anthropic');
+  expect(await servedBy({ 'x-org-route': 'us' })).toBe('default/anthropic');
+  expect(await servedBy({ 'x-org-route': 'eu' })).toBe('default/eu');
+  const refused = await ask({ 'x-org-route': 'closed' });
+  expect([refused.status, (await recordOf(gateway, refused))['rule']]).toEqual([403, 'default/closed']);
 });

@@ -193,9 +193,13 @@ describe.each(PROVIDER_FAMILIES)('%s', (family) => {
   });
 
   test('[XLAT-07] silence is filled with pings', async () => {
-    script({ kind: 'silence', afterEvents: 3, forMs: 400, text });
+    script({ kind: 'silence', afterEvents: 3, forMs: 800, text });
     const answer = await ask(scene(), { stream: true });
-    expect(answer.body.toString().split('event: ping').length - 1).toBeGreaterThanOrEqual(2);
+    const [silence, rest] = answer.body.toString().split('event: content_block_delta', 2);
+    // The last event before the silence is a ping of the provider's own, but for Bedrock, which has none.
+    const own = family === 'Bedrock' ? 0 : 1;
+    expect(silence!.split('event: ping').length - 1 - own).toBeGreaterThanOrEqual(1);
+    expect(rest).toBeDefined();
     expect(answer.body.toString()).toContain('message_stop');
   });
 

@@ -50,9 +50,7 @@ const withA =
   (change: Record<string, unknown>) =>
   (bundle: Bundle): Bundle => ({
     ...bundle,
-    upstreams: bundle.upstreams.map((entry) =>
-      entry.name === 'a' ? ({ ...entry, ...change } as unknown as UpstreamEntry) : entry,
-    ),
+    upstreams: bundle.upstreams.map((entry) => (entry.name === 'a' ? { ...entry, ...change } : entry)),
   });
 
 /** Names that are the platform team's in these, not the release's. */

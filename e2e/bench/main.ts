@@ -16,6 +16,7 @@ import { manyKeys } from './phases/keys.ts';
 import type { KeysFigure } from './phases/keys.ts';
 import { memory } from './phases/memory.ts';
 import { operatorScale } from './phases/operator.ts';
+import { podLoad, type PodLoadFigure } from './phases/pod-load.ts';
 import { throughput } from './phases/throughput.ts';
 import type { RunningPeer } from './peers/peer.ts';
 import { peers } from './peers/peers.ts';
@@ -108,15 +109,17 @@ const families = phases.includes('clouds') ? ((await attempt('clouds', () => clo
 const perStream = phases.includes('memory') ? ((await attempt('memory', () => memory(bench))) ?? []) : [];
 let many: KeysFigure | undefined;
 let reload: KeysFigure | undefined;
+let pod: PodLoadFigure | undefined;
 if (phases.includes('keys') && present.some((peer) => peer.name === 'portcullis')) {
   const { keys } = bench.plan;
   reload = await attempt('reload', () => manyKeys(bench, 200, 1, bench.plan.reload.switches));
   many = await attempt('many keys', () => manyKeys(bench, keys.count, keys.starts, keys.switches));
+  pod = await attempt('pod load', () => podLoad(bench, keys.count, keys.starts));
 }
 
 const operator = phases.includes('operator') ? ((await attempt('operator', () => operatorScale(bench))) ?? []) : [];
 
-const figures: Figures = { ...shared, clouds: families, memory: perStream, manyKeys: many, reload, operator };
+const figures: Figures = { ...shared, clouds: families, memory: perStream, manyKeys: many, reload, pod, operator };
 for (const row of [...figures.throughput, ...figures.firstByte]) {
   if (row.errors > 0) failures.push(`${row.peer}: ${row.errors} requests failed`);
 }

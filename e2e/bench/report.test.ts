@@ -38,6 +38,7 @@ const figures: Figures = {
   memory: [{ peer: 'portcullis', body: 'small', streams: 5000, planned: 5000, bytesPerStream: 41 * 1024 }],
   manyKeys: undefined,
   reload: undefined,
+  pod: { keys: 100_000, loadMs: 450, heldBytes: 150 * 1024 * 1024, peakBytes: 300 * 1024 * 1024 },
   operator: [operatorFigure(10_000, 30), operatorFigure(100_000, 300)],
 };
 
@@ -58,6 +59,7 @@ test('a target is met up to its limit, missed above it, and never met without a 
     'ok',
   ]);
   expect(render(figures)).toMatch(/87 KB turn, times bare +1\.5 × +1\.51 × +over/);
+  expect(render(figures)).toMatch(/100000 +0\.45 +150 +300/);
 });
 
 test('the operator is told with its slopes: what one more key costs', () => {

@@ -5,6 +5,7 @@ import type { KeysFigure } from './phases/keys.ts';
 import { operatorTables } from './operator/tables.ts';
 import type { MemoryFigure } from './phases/memory.ts';
 import type { OperatorFigure } from './phases/operator.ts';
+import type { PodLoadFigure } from './phases/pod-load.ts';
 import type { ThroughputFigure } from './phases/throughput.ts';
 
 export interface Figures {
@@ -14,6 +15,7 @@ export interface Figures {
   readonly memory: readonly MemoryFigure[];
   readonly manyKeys: KeysFigure | undefined;
   readonly reload: KeysFigure | undefined;
+  readonly pod: PodLoadFigure | undefined;
   /** Ascending by number of keys. */
   readonly operator: readonly OperatorFigure[];
 }
@@ -151,6 +153,16 @@ export function render(figures: Figures): string {
           fixed(row.slowestReloadMs, 0),
           fixed(row.loggedLoadMs, 0),
         ]),
+    ),
+    table(
+      'Virtual keys in a pod, as published',
+      ['keys', 'load s', 'held MB', 'peak MB'],
+      (figures.pod === undefined ? [] : [figures.pod]).map((row) => [
+        `${row.keys}`,
+        fixed(row.loadMs / 1000),
+        fixed(row.heldBytes / MB, 0),
+        fixed(row.peakBytes / MB, 0),
+      ]),
     ),
     ...operatorTables(figures.operator).map(({ title, head, rows }) => table(title, head, rows)),
     table(

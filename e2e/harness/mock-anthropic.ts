@@ -132,7 +132,7 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
     if (!(await readBody(incoming, record, collectBodies))) return;
     const call = surface?.read(record);
     if (call !== undefined && 'status' in call) {
-      refused.push(call.body);
+      if (call.status >= 400) refused.push(call.body);
       response.writeHead(call.status, { 'content-type': 'application/json', ...call.headers }).end(call.body);
       return;
     }

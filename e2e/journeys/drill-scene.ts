@@ -20,11 +20,14 @@ const RECOVERY_MS = 400;
 
 const status = (code: number): Behaviour => ({ kind: 'status', status: code, native: true });
 
-/** What an upstream does when it is struck, by turns where there is more than one. */
+/**
+ * What an upstream does when it is struck, by turns where there is more than one. In this order: a limit shows that the upstream lives, and
+ * so closes the breaker that the statuses before it opened.
+ */
 export const FAULTS = {
+  '5xx': [status(500), status(502), status(503)],
+  limit: [status(429)],
   timeout: [{ kind: 'hang' }],
-  '429': [status(429)],
-  '5xx': [status(500), status(503), status(529)],
   cut: [{ kind: 'cut', afterEvents: 4 }],
 } as const satisfies Readonly<Record<string, readonly Behaviour[]>>;
 

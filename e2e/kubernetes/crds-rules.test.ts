@@ -3,7 +3,14 @@
 import { describe, expect, test } from 'vitest';
 import { parseSpec } from '#shared/api/parse.ts';
 import { changed, type RuleCase } from '#shared/api/rule-case.ts';
-import { ADDRESS_CASES, MATCHER_CASES, PROVIDER_CASES, RULE_CASES, TRANSITION_CASES } from '#shared/api/rules.cases.ts';
+import {
+  ADDRESS_CASES,
+  MATCHER_CASES,
+  PROVIDER_CASES,
+  RULE_CASES,
+  TOKEN_CASES,
+  TRANSITION_CASES,
+} from '#shared/api/rules.cases.ts';
 import { uniqueName } from '../harness/kubernetes/control-plane.ts';
 import { sharedControlPlane, testNamespace } from '../harness/kubernetes/shared-control-plane.ts';
 import { collection, create, manifest, tryCreate, TRIAL, verdict } from './manifest-door.ts';
@@ -34,6 +41,7 @@ describe.each([
   ['addresses', ADDRESS_CASES],
   ['matchers of a Policy', MATCHER_CASES],
   ['providers of an Upstream [PROV-05] [PROV-15] [PROV-30]', PROVIDER_CASES],
+  ['tokens of pods [PROV-14] [PROV-27]', TOKEN_CASES],
 ])('%s', (_, cases) => {
   test.each(cases)('$title', async (one) => {
     const { said } = await tryCreate(plane, namespace, one.kind, one.spec);

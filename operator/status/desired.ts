@@ -99,7 +99,7 @@ export function desiredStatus(input: DesiredInput): Desired {
   const compiledRefs = said('ResolvedRefs');
   const refs = orWaiting(compiledRefs.status === 'True' ? (lifecycle?.resolvedRefs ?? compiledRefs) : compiledRefs);
   const programmed = programmedOf(input, accepted, refs);
-  const ready = readyOf(input, { Accepted: accepted, ResolvedRefs: refs, Programmed: programmed });
+  const ready = ifHealthy(input, readyOf(input, { Accepted: accepted, ResolvedRefs: refs, Programmed: programmed }));
 
   const before = statusOf(object);
   const conditions: StoredCondition[] = [];
@@ -118,10 +118,7 @@ export function desiredStatus(input: DesiredInput): Desired {
   add('ResolvedRefs', refs);
   add('Programmed', programmed);
   add('Ready', ready);
-  const overridden = compiled.conditions.find(({ type }) => type === 'Overridden');
-  if (overridden !== undefined) add('Overridden', overridden);
-  for (const condition of [...(lifecycle?.conditions ?? []), ...(health?.conditions ?? [])])
-    add(condition.type, condition);
+  for (const condition of furtherConditions(input)) add(condition.type, condition);
 
   const status: StatusObject = {
     ...(compiled.generation === undefined ? {} : { observedGeneration: compiled.generation }),
@@ -154,7 +151,7 @@ function programmedOf({ compiled, programmed, gateway }: DesiredInput, accepted:
 }
 
 function readyOf(
-  { compiled, lifecycle, health, gateway }: DesiredInput,
+  { compiled, lifecycle, gateway }: DesiredInput,
   summary: Readonly<Record<'Accepted' | 'ResolvedRefs' | 'Programmed', Verdict>>,
 ): Verdict {
   const phase = lifecycle?.phase ?? compiled.fields['phase'];
@@ -172,10 +169,20 @@ function readyOf(
   if (compiled.kind === 'Gateway' && gateway?.available?.status !== 'True') {
     return gateway?.available ?? { status: 'Unknown', reason: 'Pending', message: 'Waiting for the Deployment.' };
   }
-  if (health?.notReady !== undefined) return health.notReady;
   if (phase === 'Pending')
     return { status: 'Unknown', reason: 'Pending', message: 'The key is not in its Secret yet.' };
   return { status: 'True', reason: 'Ready', message: READY[compiled.kind] };
+}
+
+/** What everything else allows, the pods may know to be of no use. */
+function ifHealthy({ health }: DesiredInput, ready: Verdict): Verdict {
+  return ready.status === 'True' && health?.notReady !== undefined ? health.notReady : ready;
+}
+
+/** Those that not every object has. */
+function furtherConditions({ compiled, lifecycle, health }: DesiredInput): readonly Condition[] {
+  const overridden = compiled.conditions.filter(({ type }) => type === 'Overridden');
+  return [...overridden, ...(lifecycle?.conditions ?? []), ...(health?.conditions ?? [])];
 }
 
 const READY: Readonly<Record<Kind, string>> = {

@@ -57,7 +57,7 @@ const CAUSES: Readonly<Record<string, () => Promise<unknown>>> = {
     gateway.reload(basic());
   },
   'Flag not set at the client: a cloud login instead of the key': () => post(gateway, bearer('ya29.some-token')),
-  'Base URL wrong at the client': () => post(gateway, bearer(CI_KEY), {}, '/claude/v1/messages'),
+  'Base URL wrong at the client': () => post(gateway, bearer(CI_KEY), {}, '/elsewhere/v1/messages'),
 };
 
 const gatewayState = { replicas: { ready: 0, current: 0 }, paused: false, available: undefined };

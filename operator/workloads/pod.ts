@@ -1,6 +1,8 @@
 // The pod of a data plane: one container that may do nothing but listen, call out and read its configuration.
 import { createHash } from 'node:crypto';
+import type { DeploymentSpec } from '#shared/api/deployment.ts';
 import type { Resource } from '#shared/api/kinds.ts';
+import { TOKENS_FOLDER } from '#shared/api/token-file.ts';
 import { indexName, INDEX_KEY, PART_KEY } from '#shared/bundle/publication.ts';
 import { canonicalJson } from '#shared/canonical-json.ts';
 import { parseDuration } from '#shared/duration.ts';
@@ -77,6 +79,10 @@ export function podTemplate({ metadata, spec }: Resource<'Gateway'>, options: Im
         // Boots a pod while the API server is away. Optional: a Gateway has only as many parts as its keys fill.
         { name: 'config', projected: { defaultMode: 0o440, sources: configSources(metadata.name) } },
         { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } },
+        // A pod without one mounts nothing: whoever names none keeps the pods that run.
+        ...(deployment.tokens.length === 0
+          ? []
+          : [{ name: 'tokens', projected: { defaultMode: 0o440, sources: tokenSources(deployment.tokens) } }]),
       ],
       ...(extra.nodeSelector === undefined ? {} : { nodeSelector: extra.nodeSelector }),
       ...(extra.tolerations.length === 0 ? {} : { tolerations: extra.tolerations }),
@@ -135,6 +141,7 @@ function container(
     volumeMounts: [
       { name: 'config', mountPath: CONFIG_FOLDER, readOnly: true },
       { name: 'tmp', mountPath: '/tmp' },
+      ...(deployment.tokens.length === 0 ? [] : [{ name: 'tokens', mountPath: TOKENS_FOLDER, readOnly: true }]),
     ],
   };
 }
@@ -156,6 +163,19 @@ function configSources(gateway: string): VolumeSource[] {
     ...configMaps.map((name) => ({ configMap: source(name, PART_KEY) })),
     ...secrets.map((name) => ({ secret: source(name, PART_KEY) })),
   ];
+}
+
+/** In the order of their names and in seconds, so that other words for the same tokens replace no pod. */
+function tokenSources(tokens: DeploymentSpec['tokens']): VolumeSource[] {
+  return tokens
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, audience, expiresAfter }) => ({
+      serviceAccountToken: {
+        path: name,
+        audience,
+        expirationSeconds: Math.ceil(parseDuration(expiresAfter) / 1000),
+      },
+    }));
 }
 
 /** Of everything that is fixed when the listeners open; all else is taken over by the running process. */

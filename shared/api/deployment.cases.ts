@@ -58,6 +58,34 @@ const memory = (part: string, sizes: readonly string[]) =>
     [`deployment.resources.${part}.memory`]: size,
   }));
 
+const aws = { name: 'aws', audience: 'sts.amazonaws.com' };
+
+const token = (member: string, message: string | undefined, good: readonly unknown[], bad: readonly unknown[]): Row => {
+  const changes = (value: unknown) => ({ 'deployment.tokens': [{ ...aws, [member]: value }] });
+  return row('Gateway', ['deployment', 'tokens', 0, member], message, good.map(changes), bad.map(changes));
+};
+
+/** What the schema itself refuses: a name that would be a path the kubelet refuses, words that are no audience. */
+export const TOKEN_ROWS: readonly Row[] = [
+  token('name', undefined, ['a', 'x'.repeat(63)], ['', 'x'.repeat(64), '..', 'a/b', 'aws.token', 'AWS']),
+  token(
+    'audience',
+    undefined,
+    [
+      'api://AzureADTokenExchange',
+      '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
+    ],
+    ['', 'two words', 'x'.repeat(513)],
+  ),
+  values(
+    'Gateway',
+    'deployment.tokens',
+    undefined,
+    [[], [aws, { ...aws, name: 'other' }]],
+    [Array.from({ length: 9 }, (_, i) => ({ ...aws, name: `aws-${i}` }))],
+  ),
+];
+
 export const DEPLOYMENT_ROWS: readonly Row[] = [
   values(
     'Gateway',
@@ -152,6 +180,7 @@ export const DEPLOYMENT_ROWS: readonly Row[] = [
       'deployment.service': { type: 'LoadBalancer', sourceRanges: Object.values(changes)[0] },
     })),
   }))(networks('Gateway', 'deployment.service.sourceRanges')),
+  token('expiresAfter', 'must be between 10m and 24h', ['10m', '3600s', '24h'], ['599s', '25h']),
   ...peers('networkPolicy.ingress.clients'),
   ...peers('networkPolicy.ingress.metrics'),
   ...peers('networkPolicy.egress.to'),

@@ -1,8 +1,9 @@
 // Gateway.spec.deployment: the pods of a data plane and the Service before them. Everything here matters in a cluster only.
 import { z } from 'zod';
 import { QUANTITY_PATTERN, parseQuantity } from '#shared/quantity.ts';
-import { annotations, cidrList, duration, labels, listSet, objectName, size } from './scalars.ts';
+import { annotations, cidrList, duration, LABEL, labels, listMap, listSet, objectName, size } from './scalars.ts';
 import { withRules } from './rules.ts';
+import { TOKENS_FOLDER } from './token-file.ts';
 
 const CPU_PATTERN = /^([0-9]{1,6}m|[0-9]{1,3}(\.[0-9]{1,3})?)$/;
 
@@ -182,6 +183,25 @@ const service = withRules(
   ],
 ).prefault({});
 
+/** At most: each is a file that the kubelet keeps fresh in every pod. */
+const MAX_TOKENS = 8;
+
+const token = z.strictObject({
+  name: z.string().min(1).max(63).regex(LABEL).describe('Name of the file.'),
+  audience: z
+    .string()
+    .min(1)
+    .max(512)
+    .regex(/^\S+$/, 'must be an audience such as sts.amazonaws.com')
+    .describe(
+      'Whom the token is for, as the trust of the provider names it: sts.amazonaws.com, api://AzureADTokenExchange, https://api.anthropic.com.',
+    ),
+  expiresAfter: duration(
+    { min: '10m', max: '24h' },
+    'How long a token is good. A fresh one takes its place after four fifths of that.',
+  ).default('1h'),
+});
+
 export const deploymentSpec = withRules(
   z
     .strictObject({
@@ -219,6 +239,14 @@ export const deploymentSpec = withRules(
         })
         .describe('The ServiceAccount of the pods.')
         .prefault({}),
+      tokens: listMap(
+        token,
+        'name',
+        MAX_TOKENS,
+        `Tokens of the ServiceAccount of the pods, for Upstreams that exchange one for access to a provider. Each is a file at ${TOKENS_FOLDER}/<name>. ` +
+          `{name: aws, audience: sts.amazonaws.com} is what tokenFile: ${TOKENS_FOLDER}/aws of an Upstream reads. ` +
+          'The subject in it is system:serviceaccount:<namespace>:<Gateway>-portcullis-data-plane.',
+      ).default([]),
     })
     .describe('The pods of this Gateway and their Service. Without effect outside of a cluster.'),
   [

@@ -80,6 +80,27 @@ describe('the fast reader', () => {
     );
   });
 
+  it.each([
+    ...'b| b|b |b  c|b # c|b #|#b|b: c|b:|{c: 1}|{c: 1|[1, 2] |"b" c|"#"|1|0x1|1.5|yes|~||&b c|*b|!b c|- b|? b|@|é|"é|b\tc|\\|b\r'.split(
+      '|',
+    ),
+    '|',
+    '>',
+    "'b'",
+    '"a\u2028b"',
+    'b\n   c',
+    'b\nsecond: c',
+  ])('is not misled by what stood in a place before: %j', (text) => {
+    const before = `a:\n  first: x\n  second: {d: 1}\nc: z\n`;
+    for (const member of ['first', 'second']) {
+      const after = before.replace(new RegExp(`${member}: .*`), () => `${member}: ${text}`);
+      const own = new LineMemory();
+      expect(readPlain(before, own)).toEqual(readFully(before));
+      expect(readPlain(after, own) ?? readFully(after)).toEqual(readFully(after));
+      expect(readPlain(before, own)).toEqual(readFully(before));
+    }
+  });
+
   it('never says anything but what the full parser says, for lines put together at random', () => {
     const piece = fc.constantFrom(
       'a',

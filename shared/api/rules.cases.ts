@@ -1,6 +1,6 @@
 // Specs that keep or break a rule, as data: the unit tests run them through zod, a test against an API server can post the same ones
 // and must be answered the same.
-import { DEPLOYMENT_ROWS } from './deployment.cases.ts';
+import { DEPLOYMENT_ROWS, TOKEN_ROWS } from './deployment.cases.ts';
 import { PROVIDER_ROWS, UPSTREAM_ROWS } from './upstream.cases.ts';
 import { bounds, cases, changed, labelNames, networks, row, values, type Row, type RuleCase } from './rule-case.ts';
 
@@ -252,6 +252,7 @@ export const RULE_CASES: readonly RuleCase[] = cases(RULES);
 export const ADDRESS_CASES: readonly RuleCase[] = cases(ADDRESSES);
 export const PROVIDER_CASES: readonly RuleCase[] = cases(PROVIDER_ROWS);
 export const MATCHER_CASES: readonly RuleCase[] = cases(MATCHERS);
+export const TOKEN_CASES: readonly RuleCase[] = cases(TOKEN_ROWS);
 
 const revokedForGood = 'a revoked key stays revoked; create a new VirtualKey';
 const key = (state?: string) => changed('VirtualKey', { state });

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { structuralSchema } from './crd-schema.ts';
 import { schemaNodes } from './crd-walk.ts';
 import { KINDS, kindInfo } from './kinds.ts';
-import { ADDRESS_CASES, MATCHER_CASES, PROVIDER_CASES, RULE_CASES, TRANSITION_CASES } from './rules.cases.ts';
+import {
+  ADDRESS_CASES,
+  MATCHER_CASES,
+  PROVIDER_CASES,
+  RULE_CASES,
+  TOKEN_CASES,
+  TRANSITION_CASES,
+} from './rules.cases.ts';
 import type { RuleCase } from './rule-case.ts';
 
 function issuesOf({ kind, spec }: RuleCase): { path: PropertyKey[]; message: string }[] {
@@ -33,6 +40,10 @@ describe('matchers of a Policy [AUTHZ-22]', () => {
 
 describe('providers of an Upstream [PROV-05] [PROV-15] [PROV-30]', () => {
   it.each(PROVIDER_CASES)('$title', judge);
+});
+
+describe('tokens of pods [PROV-14] [PROV-27]', () => {
+  it.each(TOKEN_CASES)('$title', judge);
 });
 
 /** `VirtualKey.network.allow[]: message`, for every rule of every CRD. */

@@ -1,5 +1,6 @@
 // The contract between the compile step and the data plane. Plain data, no secret in the bundle, nothing of Kubernetes but names.
-// Durations are milliseconds and sizes bytes; defaults are applied. The data plane refuses a format it does not know.
+// Durations are milliseconds and sizes bytes; defaults are applied. The data plane refuses a format it does not know and passes over members
+// it does not know: a member that narrows what somebody may do therefore takes a new format, or an older pod would grant too much.
 import type { BetaOverrides } from '#shared/catalog/beta-decision.ts';
 import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import type { ProviderFamily } from '#shared/catalog/families.ts';

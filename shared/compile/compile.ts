@@ -18,6 +18,7 @@ import { compilePolicies } from './policies.ts';
 import { readSubjects, type Subject } from './subjects.ts';
 import type { CompiledGateway, CompileInput, CompileOutput } from './types.ts';
 import { warnOfSharedSecrets } from './shared-secrets.ts';
+import { checkTokenFile } from './token-files.ts';
 import { compileUpstream, judgeUpstream } from './upstreams.ts';
 
 /** The objects that attached to one Gateway. */
@@ -92,6 +93,7 @@ function compileGateway(
   const host = { namespace: metadata.namespace, loopback: isLoopbackGateway(spec) };
   for (const upstream of children.upstreams) judgeUpstream(upstream, host, catalog);
   const accepted = children.upstreams.filter((upstream) => upstream.report.accepted);
+  for (const upstream of accepted) checkTokenFile(upstream, resource);
   const byKey = new Map(accepted.map((upstream) => [objectKey(upstream.resource.metadata), upstream]));
   const callable = accepted.flatMap((upstream) => compileUpstream(upstream, input.secrets, catalog) ?? []);
 

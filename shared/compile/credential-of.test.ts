@@ -93,7 +93,7 @@ describe("the identity of the Gateway's pods", () => {
         },
       },
     ],
-  ])('[SEC-21] is not for a tenant, who could have its tokens sent anywhere: %s %j', (family, changes) => {
+  ])('is not for a tenant, who could have its tokens sent anywhere: %s %j', (family, changes) => {
     const { accepted, entry } = compiled(family, changes, 'tenant');
     expect(accepted).toMatchObject({ status: 'False', reason: 'NotAllowedByGateway' });
     expect(accepted?.message).toContain("is the identity of the Gateway's own pods");

@@ -60,7 +60,7 @@ function changes(before: readonly MadeKey[], now: readonly MadeKey[]): [gone: Ma
 }
 
 function gather(subjects: readonly KeySubject[], made: readonly MadeKey[]): CompiledKeys {
-  const entries = made.flatMap((each) => each.entries).sort(inOrder);
+  const entries = sortedByHash(made.flatMap((each) => each.entries));
   const conflicts = entries.some(({ hash }, at) => hash === entries[at + 1]?.hash);
   return { made, entries: conflicts ? settled(subjects, made) : entries, conflicts };
 }
@@ -75,7 +75,20 @@ function settled(subjects: readonly KeySubject[], made: readonly MadeKey[]): Key
       byHash.set(entry.hash, other === undefined ? candidate : settle(other, candidate));
     }
   }
-  return [...byHash.values()].map(({ entry }) => entry).sort(inOrder);
+  return sortedByHash(Array.from(byHash.values(), ({ entry }) => entry));
+}
+
+/** Room for positions beside 32 bits of a hash in the 53 bits of a whole number. */
+const POSITIONS = 2 ** 21;
+
+/**
+ * Hashes differ in their first 32 bits, all but a few, and numbers sort six times as fast as texts. What remains for the comparison of texts is
+ * nearly in order.
+ */
+function sortedByHash(entries: readonly KeyEntry[]): KeyEntry[] {
+  if (entries.length > POSITIONS) return [...entries].sort(inOrder);
+  const order = Float64Array.from(entries, ({ hash }, at) => Number.parseInt(hash.slice(0, 8), 16) * POSITIONS + at);
+  return Array.from(order.sort(), (each) => entries[each % POSITIONS]!).sort(inOrder);
 }
 
 const inOrder = (a: KeyEntry, b: KeyEntry): number => byText(a.hash, b.hash);

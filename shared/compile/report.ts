@@ -13,6 +13,9 @@ interface Finding {
   readonly message: string;
 }
 
+/** The condition of each type that was made last: sound objects one after the other say the same, and share it. */
+const lastOf = new Map<ConditionType, Condition>();
+
 /** Gathers the findings on one object. The first reason of a condition is its reason; the messages add up. */
 export class Report {
   readonly #kind: Kind;
@@ -139,12 +142,17 @@ export class Report {
   #stamp(type: ConditionType, status: Condition['status'], reason: string, message: string): Condition {
     const { generation } = this.#metadata;
     const bounded = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 3)}...` : message;
-    return {
+    const last = lastOf.get(type);
+    const isSame = last?.status === status && last.reason === reason && last.message === bounded;
+    if (isSame && last.observedGeneration === generation) return last;
+    const condition = {
       type,
       status,
       reason,
       message: bounded,
       ...(generation === undefined ? {} : { observedGeneration: generation }),
     };
+    lastOf.set(type, condition);
+    return condition;
   }
 }

@@ -97,6 +97,10 @@ function read(
   prefix: string,
   fault: (body: Readonly<Record<string, unknown>>) => string | undefined,
 ): SurfaceCall | SurfaceRefusal {
+  // The first of many pages, from which nobody may conclude that a model is missing.
+  if (request.method === 'GET' && prefix === '' && request.url.startsWith('/v1/models?')) {
+    return { status: 200, body: JSON.stringify({ data: [], has_more: true }) };
+  }
   const [, before, count] = PATH.exec(request.url) ?? [];
   if (request.method !== 'POST' || before !== prefix) return envelope(404, 'not_found_error', 'Not found');
   if (!VERSION.test(String(request.headers['anthropic-version']))) {

@@ -44,7 +44,7 @@ export const CLAUDE_MODES: readonly ClaudeMode[] = [
     }),
     baseUrls: { ANTHROPIC_VERTEX_BASE_URL: '/vertex/v1' },
     model: 'claude-sonnet-4-6',
-    path: /^POST \/vertex\/v1\/projects\/any-project\/locations\/us-east5\/publishers\/anthropic\/models\/claude-sonnet-4-6:streamRawPredict /,
+    path: /^POST \/vertex\/v1\/projects\/any-project\/locations\/us-east5\/\S+\/claude-sonnet-4-6:streamRawPredict /,
   },
   {
     dialect: 'Foundry',

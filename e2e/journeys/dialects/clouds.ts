@@ -54,9 +54,10 @@ export function keyOf(family: ProviderFamily): string {
   return `sk-pc-${family.toLowerCase()}-0123456789abcdefghijklmnopqrstuvwxyzABCD`;
 }
 
-export async function startClouds(): Promise<Clouds> {
+/** @param gatewaySpec laid over the usual one */
+export async function startClouds(gatewaySpec: Readonly<Record<string, unknown>> = {}): Promise<Clouds> {
   const clouds = await startMockClouds();
-  const gateway = await startGateway(resourcesOf(clouds), { openCredentials: mockCloudCredentials() });
+  const gateway = await startGateway(resourcesOf(clouds, gatewaySpec), { openCredentials: mockCloudCredentials() });
   const mocks = clouds.byFamily;
   const behave = (fn: Behave): void => {
     for (const mock of Object.values(mocks)) mock.behave(fn);
@@ -73,11 +74,11 @@ export async function startClouds(): Promise<Clouds> {
   };
 }
 
-function resourcesOf({ upstreams }: MockClouds): Resources {
+function resourcesOf({ upstreams }: MockClouds, gatewaySpec: Readonly<Record<string, unknown>>): Resources {
   const names = PROVIDER_FAMILIES.map((family) => family.toLowerCase());
   return {
     objects: [
-      object('Gateway', 'claude', { publicUrl: 'http://127.0.0.1:1', dialects: ALL_DIALECTS }),
+      object('Gateway', 'claude', { publicUrl: 'http://127.0.0.1:1', dialects: ALL_DIALECTS, ...gatewaySpec }),
       ...upstreams,
       ...names.flatMap((name) => [
         policy(name, {
@@ -124,9 +125,9 @@ export async function startTappedClouds(): Promise<TappedClouds> {
     turns: () => tap.exchanges().slice(seen).filter(asksModel),
     records: (atLeast) => eventually(() => (records().length >= atLeast ? records() : undefined)),
     asked: (family) => {
-      const { requests, received } = clouds.mocks[family];
-      const count = received() - before[family];
-      return count === 0 ? [] : requests.slice(-count);
+      const mock = clouds.mocks[family];
+      const count = mock.received() - before[family];
+      return count === 0 ? [] : mock.requests.slice(-count);
     },
     clear: () => {
       [seen, recorded] = [tap.exchanges().length, audit.length];
