@@ -85,5 +85,12 @@ export const refuse = {
   tooLarge: (message: string): GatewayError => new GatewayError({ reason: 'body_too_large', status: 413, message }),
   overloaded: (reason: string, message: string): GatewayError =>
     new GatewayError({ reason, status: 529, message, retryAfterSeconds: 1 }),
+  /** A defect of ours: nobody outside can do anything about it. */
+  internal: (): GatewayError =>
+    new GatewayError({
+      reason: 'internal',
+      status: 500,
+      message: 'internal error of the gateway: tell your platform team the request id',
+    }),
   draining: (): GatewayError => refuse.overloaded('draining', 'the gateway is shutting down: try again'),
 };

@@ -1,14 +1,11 @@
 // The `portcullis` program: reads arguments and environment, wires the parts and turns errors into exit codes. Nothing else in the data
-// plane looks at the process it runs in.
+// plane looks at the process it runs in. Each command imports what it needs when it is asked for: all of it takes a fifth of a second to read.
 import { parseArgs } from 'node:util';
-import pino from 'pino';
-import { check } from './cli/check.ts';
-import { startDemoUpstream } from './cli/demo-upstream.ts';
-import { openedCredentials } from './cli/credential-ports.ts';
 import { environmentProxy } from './cli/environment-proxy.ts';
-import { isLoadThread, serveLoad } from './cli/load-worker.ts';
-import { run } from './cli/run.ts';
+import { beginLoad } from './cli/first-load.ts';
+import { programFiles } from './cli/program-files.ts';
 import { UnusableConfigurationError } from './cli/unusable.ts';
+import type { ProxySettings } from './route/proxy.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Code
@@ -18,6 +15,7 @@ const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Cod
       --gateway NAME        which Gateway to serve, when the files hold several
       --demo                answer from a stand-in on this machine instead of the real upstreams
   portcullis check FILE…    compile offline and print every object's conditions; exit 1 when one is not Accepted
+                            or a catalog does not fit
       -o json               print JSON
   portcullis serve          serve a Gateway as the operator publishes it; for the pods that the operator makes
       --gateway NAME        which Gateway (or PORTCULLIS_GATEWAY); POD_NAME, POD_NAMESPACE and POD_UID say which pod
@@ -26,8 +24,6 @@ const USAGE = `portcullis ${packageJson.version}: the LLM gateway for Claude Cod
 FILE is a YAML or JSON manifest, or a folder of them. \${VAR} in Secret values is taken from the environment.
 `;
 
-/** A write per record would cost more than the record: they leave together, at the latest after `periodicFlush` milliseconds. */
-const AUDIT_BATCH = { minLength: 8 * 1024, periodicFlush: 100, maxLength: 64 * 1024 * 1024 };
 /** A second signal ends the process at once. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
@@ -62,6 +58,7 @@ async function main(args: string[]): Promise<number | undefined> {
   if (paths.length === 0) throw new UsageError(`portcullis ${command} needs at least one FILE`);
   if (command === 'check') {
     if (values.output !== undefined && values.output !== 'json') throw new UsageError('-o takes json');
+    const { check } = await import('./cli/check.ts');
     return check({
       paths,
       json: values.output === 'json',
@@ -76,21 +73,24 @@ async function main(args: string[]): Promise<number | undefined> {
 
 async function serve(paths: string[], values: { state?: string; gateway?: string; demo: boolean }): Promise<void> {
   const { env } = process;
-  const { sink, flush, log } = outputs();
-  const demo = values.demo ? await startDemoUpstream() : undefined;
-  const running = await run({
-    program: import.meta.filename,
+  const program = programFiles(import.meta.filename);
+  const request = {
     paths,
     stateFolder: values.state ?? env['PORTCULLIS_STATE'] ?? '.portcullis',
     gateway: values.gateway,
     // The stand-in takes any key, so a first look needs no variable.
-    environment: demo === undefined ? env : { ANTHROPIC_API_KEY: 'demo', ...env },
-    environmentProxy: environmentProxy(env),
-    openCredentials: openedCredentials({ environment: env, environmentProxy: environmentProxy(env) }),
-    version: packageJson.version,
+    environment: values.demo ? { ANTHROPIC_API_KEY: 'demo', ...env } : { ...env },
+  };
+  const proxy = environmentProxy(env);
+  const first = beginLoad(program, request);
+  const [{ run }, { flush, ...parts }] = await Promise.all([import('./cli/run.ts'), servingParts(env, proxy)]);
+  const demo = values.demo ? await (await import('./cli/demo-upstream.ts')).startDemoUpstream() : undefined;
+  const running = await run({
+    ...parts,
+    ...request,
+    program: program.load,
+    first,
     demo,
-    audit: sink,
-    log,
     say: (text) => process.stderr.write(`${text}\n`),
   });
   stopOnSignals(async () => {
@@ -117,20 +117,17 @@ async function serveInCluster(gateway: string | undefined): Promise<void> {
     uid: required('POD_UID'),
   };
   required('KUBERNETES_SERVICE_HOST');
-  const { sink, flush, log } = outputs();
-  // Only here: `run` neither needs the cluster's parts nor waits for them to be read.
-  const { serve: servePod } = await import('./cli/serve.ts');
+  const [{ serve: servePod }, { flush, ...parts }] = await Promise.all([
+    import('./cli/serve.ts'),
+    servingParts(env, environmentProxy(env)),
+  ]);
   const serving = await servePod({
+    ...parts,
     identity,
     environment: env,
     serviceAccountFolder: env['PORTCULLIS_SERVICE_ACCOUNT_DIR'] ?? SERVICE_ACCOUNT_FOLDER,
     configFolder: env['PORTCULLIS_CONFIG_DIR'] ?? CONFIG_FOLDER,
-    environmentProxy: environmentProxy(env),
-    openCredentials: openedCredentials({ environment: env, environmentProxy: environmentProxy(env) }),
     listenHost: env['PORTCULLIS_LISTEN_HOST'],
-    version: packageJson.version,
-    audit: sink,
-    log,
     now: () => performance.now(),
     wallClock: Date.now,
     random: Math.random,
@@ -139,15 +136,17 @@ async function serveInCluster(gateway: string | undefined): Promise<void> {
   await serving.listening;
 }
 
-/** Audit records go to standard output, the operational log to standard error. */
-function outputs() {
-  const audit = pino.destination({ fd: 1, sync: false, ...AUDIT_BATCH });
-  // A reader of the audit stream that goes away must not take the gateway with it.
-  audit.on('error', () => undefined);
+/** What every process that serves is given, wherever its configuration comes from. */
+async function servingParts(environment: NodeJS.ProcessEnv, proxy: ProxySettings | undefined) {
+  const [{ openOutputs }, { openedCredentials }] = await Promise.all([
+    import('./cli/outputs.ts'),
+    import('./cli/credential-ports.ts'),
+  ]);
   return {
-    sink: { write: (line: string) => void audit.write(`${line}\n`) },
-    flush: () => audit.flushSync(),
-    log: pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2)),
+    ...openOutputs(),
+    version: packageJson.version,
+    environmentProxy: proxy,
+    openCredentials: openedCredentials({ environment, environmentProxy: proxy }),
   };
 }
 
@@ -168,8 +167,7 @@ function stopOnSignals(stop: () => Promise<void>, flush: () => void): void {
 
 class UsageError extends Error {}
 
-if (isLoadThread()) serveLoad(Date.now);
-else await command();
+await command();
 
 async function command(): Promise<void> {
   try {

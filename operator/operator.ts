@@ -71,6 +71,7 @@ export function createOperator(options: OperatorOptions): Operator {
     random,
     observe: (resource, event) => metrics.reflected(resource, event),
   });
+  const contents = secretValues(client, log);
   let ready = false;
   let writing: { stop(): Promise<void> } | undefined;
 
@@ -96,7 +97,7 @@ export function createOperator(options: OperatorOptions): Operator {
       for (const [resource, count] of world.sizes()) metrics.cached(resource, count);
       metrics.credentials(
         world.kinds.Upstream.values().map(
-          (each) => [objectKey(each.metadata), credentialSecrets(each, world)] as const,
+          (each) => [objectKey(each.metadata), credentialSecrets(each, world, contents)] as const,
         ),
         wallClock(),
       );
@@ -161,13 +162,13 @@ export function createOperator(options: OperatorOptions): Operator {
     });
     const reconciler = new Reconciler({
       world: caches,
-      secretValues: secretValues(client, log),
+      secretValues: contents,
       configMapValues: configMapValues(client, log),
       publisher,
       minter,
       tracker,
       serving,
-      statusReport: new StatusReport(tracker, new UpstreamFactsBook(tracker, caches), writer, wallClock),
+      statusReport: new StatusReport(tracker, new UpstreamFactsBook(tracker, caches, contents), writer, wallClock),
       metrics,
       log,
       wallClock,

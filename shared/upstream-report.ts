@@ -1,20 +1,26 @@
 // What a pod says of its upstreams, and what the operator reads: JSON in an annotation of the pod's Lease. It holds nothing that moves by
-// itself: times are hours, or those of a change.
+// itself: times are hours, or those of a change. A pod may be a release ahead of the operator: members it adds are passed over, and a word that
+// makes no sense here takes no other with it.
 import { z } from 'zod';
 
+/** Characters that name what a release does not know. */
+export const MAX_UNKNOWN = 128;
+
 const text = (most: number) => z.string().max(most);
-const facet = z.strictObject({
+const facet = z.object({
   status: z.enum(['True', 'False', 'Unknown']),
   reason: text(64).regex(/^[A-Za-z]+$/),
   message: text(400),
 });
-const quota = z.strictObject({
+const quota = z.object({
   requests: z.int().min(0).optional(),
   tokens: z.int().min(0).optional(),
   inputTokens: z.int().min(0).optional(),
   outputTokens: z.int().min(0).optional(),
 });
-const upstream = z.strictObject({
+const upstream = z.object({
+  /** What of it the pod's release cannot do, so that it leaves the upstream out: `provider Bedrock`. Nothing else is said then. */
+  unknown: text(MAX_UNKNOWN).optional(),
   /** RFC 3339: the hour of the last probe, or the time of the last change. */
   at: z.iso.datetime().optional(),
   /** Whether the provider takes the credential; as wanted when left out. */
@@ -27,7 +33,7 @@ const upstream = z.strictObject({
   /** A minute, by model. */
   quotas: z.record(text(256), quota).optional(),
 });
-const report = z.record(text(512), upstream);
+const report = z.record(text(512), z.unknown());
 
 /** One thing that is known of an upstream. */
 export type Facet = Readonly<z.output<typeof facet>>;
@@ -62,7 +68,13 @@ export function writeUpstreamReport(words: Iterable<readonly [string, UpstreamWo
 export function readUpstreamReport(text: string | undefined): Readonly<Record<string, UpstreamWord>> {
   if (text === undefined || text.length > 2 * MAX_REPORT_BYTES) return {};
   try {
-    return report.safeParse(JSON.parse(text)).data ?? {};
+    const words = Object.entries(report.safeParse(JSON.parse(text)).data ?? {});
+    return Object.fromEntries(
+      words.flatMap(([key, word]) => {
+        const { data } = upstream.safeParse(word);
+        return data === undefined ? [] : [[key, data] as const];
+      }),
+    );
   } catch {
     return {};
   }

@@ -22,7 +22,7 @@ case ${1-} in
   --arch) architectures=("${2:?amd64 or arm64}") suffix=-$2; shift 2 ;;
   -*) say "unknown option $1"; exit 2 ;;
 esac
-for file in dist/portcullis.js dist/portcullis-operator.js; do
+for file in dist/portcullis.js dist/portcullis-load.js dist/portcullis-operator.js dist/package.json; do
   [[ -s $file ]] || { say "$file is missing: run make build first"; exit 1; }
 done
 version=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' package.json)
@@ -32,7 +32,7 @@ archive=${2:-dist/portcullis-image$suffix.tar}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 blobs=$work/layout/blobs/sha256
-mkdir -p "$blobs" "$work/app/app"
+mkdir -p "$blobs"
 
 # Numeric ids, no times, sorted names: the same files make the same archive.
 pack() { tar -C "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$2" .; }
@@ -52,9 +52,8 @@ layer() {
   blob "$work/layer.tar" layer.v1.tar
 }
 
-install -m 644 dist/portcullis.js dist/portcullis-operator.js "$work/app/app/"
-# Says that the bundles are modules; without it Node would have to find out by reading them twice.
-echo '{"type":"module"}' >"$work/app/app/package.json"
+install -D -m 644 -t "$work/app/app" dist/portcullis.js dist/portcullis-load.js dist/portcullis-operator.js dist/package.json
+install -D -m 644 -t "$work/app/app/chunks" dist/chunks/*.js
 chmod -R u=rwX,go=rX "$work/app"
 # The bundles are plain JavaScript: one layer for every processor.
 app=$(layer "$work/app")

@@ -62,10 +62,12 @@ function isOwnedBy({ vertex, models }: UpstreamEntry, owner: string): boolean {
 }
 
 /** What most names have nothing of. */
-const PLACED = /arn|projects/i;
+const PLACED = /arn|projects|bedrock/i;
 const ENCODED = /%(?:2f|3a)/gi;
 // arn:partition:service:region:account:resource
 const BEDROCK_ARN = /(?:^|\/)arn:aws[a-z-]*:bedrock:([a-z0-9-]*):([0-9]*):/i;
+/** As LiteLLM writes it: `bedrock/eu-west-1/anthropic.…` */
+const PLATFORM_REGION = /^bedrock[a-z_-]*\/(?:(?:converse|invoke)\/)?([a-z]{2}(?:-[a-z]+){1,2}-[0-9])\//i;
 const VERTEX_NAME = /(?:^|\/)projects\/([^/]+)\/locations\/([^/]+)\//i;
 
 /**
@@ -79,10 +81,11 @@ export function placeIn(name: string): Place | undefined {
   const vertex = VERTEX_NAME.exec(plain);
   if (vertex !== null) return { owner: vertex[1]!, region: vertex[2]!.toLowerCase(), regionSetting };
   const arn = BEDROCK_ARN.exec(plain);
-  if (arn === null) return undefined;
-  const [, region = '', owner = ''] = arn;
+  const region = PLATFORM_REGION.exec(plain)?.[1]?.toLowerCase();
+  if (arn === null) return region === undefined ? undefined : { region, regionSetting };
+  const [, regionOfArn = '', owner = ''] = arn;
   return {
-    ...(region === '' ? {} : { region: region.toLowerCase() }),
+    ...(regionOfArn === '' ? {} : { region: regionOfArn.toLowerCase() }),
     ...(owner === '' ? {} : { owner }),
     regionSetting,
   };

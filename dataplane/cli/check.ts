@@ -10,7 +10,7 @@ export interface CheckOptions {
   readonly print: (text: string) => void;
 }
 
-/** @returns the exit code: 1 when a file cannot be read as manifests an object is not Accepted, or a catalog does not fit */
+/** @returns the exit code: 1 when a file cannot be read as manifests, an object is not Accepted, or a catalog does not fit */
 export function check({ paths, json, environment, now, print }: CheckOptions): number {
   const compiled = compileFiles({ paths, environment, now });
   print(json ? jsonText(compiled) : tableText(compiled));

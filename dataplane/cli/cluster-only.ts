@@ -3,25 +3,30 @@ import type { Fault } from '#shared/api/documents.ts';
 import type { RawObject } from '#shared/compile/types.ts';
 import { identity, type LoadedFiles } from './load.ts';
 
-const CLUSTER_ONLY = ['deployment', 'networkPolicy'];
+const PODS = 'it describes pods, and this is one process without a cluster';
+/** By kind the fields, and why. */
+const CLUSTER_ONLY: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Gateway: { deployment: PODS, networkPolicy: PODS },
+  Upstream: {
+    maxCredentialAge: 'age counts from when a Secret in a cluster last changed, and a file does not say that',
+  },
+};
 
-/** @returns a note for every such field of a Gateway, where it stands, and one for all keys that ask for rotation, where the first does */
+/** @returns a note for every such field, where it stands, and one for all keys that ask for rotation, where the first does */
 export function clusterOnlyNotes(objects: readonly RawObject[], places: LoadedFiles['documents']): Fault[] {
-  return [...gatewayNotes(objects, places), ...rotationNote(objects, places)];
+  return [...objects.flatMap((object) => fieldNotes(object, places)), ...rotationNote(objects, places)];
 }
 
-function gatewayNotes(objects: readonly RawObject[], places: LoadedFiles['documents']): Fault[] {
-  return objects
-    .filter(({ kind }) => kind === 'Gateway')
-    .flatMap((gateway) => {
-      const document = places.get(identity(gateway));
-      const { spec } = gateway;
-      if (document === undefined || typeof spec !== 'object' || spec === null) return [];
-      return CLUSTER_ONLY.filter((field) => field in spec).map((field) => ({
-        ...document.locate(['spec', field]),
-        message: `spec.${field} has no effect here: it describes pods, and this is one process without a cluster`,
-      }));
-    });
+function fieldNotes(object: RawObject, places: LoadedFiles['documents']): Fault[] {
+  const { kind, spec } = object;
+  const document = places.get(identity(object));
+  if (document === undefined || typeof spec !== 'object' || spec === null) return [];
+  return Object.entries(CLUSTER_ONLY[kind] ?? {})
+    .filter(([field]) => field in spec)
+    .map(([field, why]) => ({
+      ...document.locate(['spec', field]),
+      message: `spec.${field} has no effect here: ${why}`,
+    }));
 }
 
 /** Rotation needs somebody who puts the new value where its clients read it; here that is a person. */

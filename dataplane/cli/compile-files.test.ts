@@ -83,14 +83,18 @@ test('a Gateway that is away for a while finds its tombstones when it is back', 
   expect(space.load(good).gateways.get('default/claude')!.keys).toEqual([]);
 });
 
-test('fields that describe pods are told to be without effect where there are none, and not by check', () => {
+test('fields that an operator acts on are told to be without effect where there is none, and not by check', () => {
   const gateway = GATEWAY.replace('8080"', '8080", deployment: {replicas: 3}, networkPolicy: {enabled: true}');
   const place = space.path('portcullis.yaml');
   expect(space.load(gateway).notes.map(({ file, line, message }) => `${file}:${line} ${message}`)).toEqual([
     `${place}:4 spec.deployment has no effect here: it describes pods, and this is one process without a cluster`,
     `${place}:4 spec.networkPolicy has no effect here: it describes pods, and this is one process without a cluster`,
   ]);
-  expect(space.load(GATEWAY).notes).toEqual([]);
+  const ageing = `${UPSTREAM.trimEnd()}\n  maxCredentialAge: 24h\n`;
+  expect(space.load(documents(GATEWAY, ageing)).notes.map(({ message }) => message)).toEqual([
+    'spec.maxCredentialAge has no effect here: age counts from when a Secret in a cluster last changed, and a file does not say that',
+  ]);
+  expect(space.load(documents(GATEWAY, UPSTREAM)).notes).toEqual([]);
   expect(compileFiles({ paths: [place], environment: {}, now: () => NOW }).notes).toEqual([]);
   space.write('portcullis.yaml', gateway);
   expect(compileFiles({ paths: [place], environment: {}, now: () => NOW }).notes).toEqual([]);

@@ -1,6 +1,7 @@
 // Files as people write them: variables, Secrets, other people's kinds, duplicates.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadFiles, manifestFiles } from './load.ts';
+import { loadFiles } from './load.ts';
+import { manifestFiles } from './manifest-files.ts';
 import { documents, GATEWAY, generatedKey, TOKEN, UPSTREAM, workspace, type Workspace } from './testing.ts';
 
 const SEEN = '2026-11-01T00:00:00Z';

@@ -1,13 +1,13 @@
 // Files of manifests → what the compile step takes. `${VAR}` is substituted in Secret values and nowhere else, so that a manifest means
 // the same here and in a cluster.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { readDocuments, type Document, type Fault } from '#shared/api/documents.ts';
 import { GROUP, kindInfo } from '#shared/api/kinds.ts';
 import { didYouMean, parseObject } from '#shared/api/parse.ts';
 import type { RawObject } from '#shared/compile/types.ts';
 import { SecretText } from '#shared/secret-text.ts';
+import { manifestFiles } from './manifest-files.ts';
 
 export const DEFAULT_NAMESPACE = 'default';
 
@@ -27,21 +27,8 @@ export interface LoadedFiles {
   readonly notes: readonly Fault[];
 }
 
-const MANIFEST = /\.(ya?ml|json)$/;
 /** Blanks between, as `base64` breaks lines. */
 const BASE64 = /^(?:[A-Za-z0-9+/]\s*)*(?:=\s*){0,2}$/;
-
-/** The files behind the arguments: folders stand for the manifests in them, in order of name. @throws when a path does not exist */
-export function manifestFiles(paths: readonly string[]): string[] {
-  return paths.flatMap((path) =>
-    statSync(path).isDirectory()
-      ? readdirSync(path)
-          .filter((name) => MANIFEST.test(name))
-          .sort()
-          .map((name) => join(path, name))
-      : [path],
-  );
-}
 
 /**
  * @param environment variables for `${VAR}`

@@ -10,13 +10,16 @@ import type { OpenCredentials } from '../providers/target.ts';
 import type { UpstreamChange } from '../probe/probes.ts';
 import type { PoolOptions } from '../route/pools.ts';
 import type { DemoUpstream } from './demo-upstream.ts';
-import { guardProgram, loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
+import type { FirstLoad } from './first-load.ts';
+import { loadOnThread, type Loaded, type LoadRequest } from './load-worker.ts';
 import { watchFiles } from './watch.ts';
 import { welcome } from './welcome.ts';
 
 export interface RunOptions extends LoadRequest {
-  /** File that starts this program, for the load thread. */
+  /** File that starts a load thread. */
   readonly program: string;
+  /** Of the same request. */
+  readonly first: FirstLoad;
   readonly environmentProxy: PoolOptions['proxy'];
   readonly openCredentials: OpenCredentials;
   readonly version: string;
@@ -36,14 +39,17 @@ export interface Running {
 export async function run(options: RunOptions): Promise<Running> {
   const holder = new SnapshotHolder();
   const serving = Promise.withResolvers<DataPlane>();
-  const sameProgram = guardProgram(options.program);
   const loadAgain = (): Promise<Loaded> => {
-    sameProgram();
+    options.first.sameProgram();
     return load(options, holder.current?.settings);
   };
-  const watcher = watchFiles(options.paths, async () => reload(options, loadAgain, holder, await serving.promise));
+  const watcher = watchFiles(
+    options.paths,
+    async () => reload(options, loadAgain, holder, await serving.promise),
+    options.first.fingerprint,
+  );
   try {
-    const first = await load(options, undefined);
+    const first = await options.first.loaded;
     await apply(first, options, holder);
     const plane = createDataPlane({
       ...options,

@@ -1,7 +1,7 @@
 // Notices changed files by looking, a few times a second. Notification APIs miss what editors and mounts do (rename over, swapped links,
 // network folders); a look at a handful of files costs nothing.
 import { statSync } from 'node:fs';
-import { manifestFiles } from './load.ts';
+import { manifestFiles } from './manifest-files.ts';
 
 const LOOK_EVERY_MS = 100;
 /** A file that is written in place is seen empty or cut short, and a key that is not there for a moment would be a deleted key. */
@@ -14,12 +14,16 @@ export interface Watcher {
 }
 
 /**
- * Call it before the files are read for the first time, so that no edit falls between.
  * @param changed called after any change of content, name or number of files, once it was quiet for a look; never again before it has
  * settled
+ * @param start the {@link fingerprint} of the files before they were read for the first time, so that no edit falls between
  */
-export function watchFiles(paths: readonly string[], changed: () => Promise<void>): Watcher {
-  let loaded = fingerprint(paths);
+export function watchFiles(
+  paths: readonly string[],
+  changed: () => Promise<void>,
+  start: string = fingerprint(paths),
+): Watcher {
+  let loaded = start;
   let seen = loaded;
   let quiet = 0;
   let looks = 0;
@@ -42,7 +46,7 @@ export function watchFiles(paths: readonly string[], changed: () => Promise<void
 }
 
 /** Inode and times of every file; a file that is missing for the moment (between unlink and rename) counts as a change when it is back. */
-function fingerprint(paths: readonly string[]): string {
+export function fingerprint(paths: readonly string[]): string {
   try {
     return manifestFiles(paths)
       .map((file) => {

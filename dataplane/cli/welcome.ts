@@ -7,7 +7,7 @@ export interface WelcomeOptions {
 }
 
 export function welcome(
-  { bundle, revision, shards, keyFiles, trouble }: Loaded,
+  { bundle, revision, keyFiles, trouble }: Pick<Loaded, 'bundle' | 'revision' | 'keyFiles' | 'trouble'>,
   { version, demo }: WelcomeOptions,
 ): string {
   const { publicUrl, namespace, name } = bundle.gateway;
@@ -24,7 +24,7 @@ export function welcome(
       `               -d '{"model":"claude-haiku-5-5","max_tokens":64,"stream":true,"messages":[{"role":"user","content":"Say hello"}]}')`,
       `  claude     (set -a; . ${file}; set +a; claude)`,
     );
-  } else if (shards.length > 0) {
+  } else {
     lines.push(`  claude     ANTHROPIC_BASE_URL=${publicUrl} ANTHROPIC_AUTH_TOKEN=<your key> claude`);
   }
   return [...lines, '', ...(trouble === undefined ? [] : [trouble, '']), 'ready'].join('\n');

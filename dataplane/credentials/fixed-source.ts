@@ -19,7 +19,7 @@ export class FixedSource implements CredentialSource {
   readonly #standby: readonly FixedHeader[] | undefined;
   #current: readonly FixedHeader[];
 
-  /** @param standby takes over once the first was refused, until the configuration changes */
+  /** @param standby takes over once the first was refused, until it is refused itself */
   constructor(id: string, headers: readonly FixedHeader[], standby?: readonly FixedHeader[]) {
     this.id = id;
     this.#headers = headers;
@@ -40,11 +40,22 @@ export class FixedSource implements CredentialSource {
     return this.#headers.some(holds) || this.#standby?.some(holds) === true;
   }
 
-  /** Several calls may have gone out under the first one; each of them is worth sending once more. */
-  rejected(): boolean {
+  /**
+   * Several calls may have gone out under a refused one; each of them is worth sending once more. A refusal may also be about what was
+   * asked, and then the other one is refused too and the first is in use again: one client's 403 must not leave everybody with a standby
+   * that may be long dead.
+   */
+  rejected(_caller: string, _date: string | undefined, sent?: readonly string[]): boolean {
     if (this.#standby === undefined) return false;
-    this.#current = this.#standby;
+    const refused = sent === undefined ? this.#current : this.#sentAs(sent);
+    if (refused === this.#current) this.#current = refused === this.#headers ? this.#standby : this.#headers;
     return true;
+  }
+
+  #sentAs(sent: readonly string[]): readonly FixedHeader[] {
+    const stands = ({ name, scheme = '', value }: FixedHeader): boolean =>
+      sent.some((each, i) => i % 2 === 0 && each === name && sent[i + 1] === scheme + value.reveal());
+    return this.#headers.every(stands) ? this.#headers : this.#standby!;
   }
 
   state(): CredentialState {

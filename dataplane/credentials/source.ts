@@ -47,9 +47,10 @@ export interface CredentialSource {
    * Told of a 401 or 403, which may mean that the credential was revoked or that our clock is wrong. Never throws.
    * @param caller as in {@link authorize}
    * @param date the answer's `date` header
+   * @param sent headers of the request that was refused, names in lower case and values in turn; left out: as {@link authorize} writes them now
    * @returns true when the same call, authorized anew, would carry something else and is worth sending once more
    */
-  rejected(caller: string, date: string | undefined): boolean;
+  rejected(caller: string, date: string | undefined, sent?: readonly string[]): boolean;
   state(): CredentialState;
   /** Resolves when the first attempt to get the credential has ended, well or badly. */
   readonly settled: Promise<void>;

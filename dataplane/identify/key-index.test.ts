@@ -108,4 +108,15 @@ describe('loading', () => {
     expect(again.find('value')).toBe(first.find('value'));
     await expect(KeyIndex.load(PEPPER, [{ sha256: '0'.repeat(64) }], first)).rejects.toThrow('neither given nor known');
   });
+
+  test('shards on their way are waited for, in order, and an index without one of them is none', async () => {
+    const values = Array.from({ length: 3_000 }, (_, i) => `value-${i}`);
+    const shards = cutShards(entriesOf(values));
+    expect(shards.length).toBeGreaterThan(2);
+    const coming = shards.slice(0, -1).map((shard) => Promise.resolve(shard));
+    const whole = await KeyIndex.load(PEPPER, [...coming, Promise.resolve(shards.at(-1)!)], undefined);
+    expect(values.every((value) => whole.find(value) !== undefined)).toBe(true);
+    const lost = KeyIndex.load(PEPPER, [...coming, Promise.reject(new Error('the writer is gone'))], undefined);
+    await expect(lost).rejects.toThrow('the writer is gone');
+  });
 });

@@ -1,8 +1,8 @@
 // All virtual keys of a Gateway, by keyed hash. A lookup is one HMAC and two map accesses, whatever was presented; the comparison of the
 // full hash takes the same time for every value. Shards that did not change are taken over from the index before.
-import { timingSafeEqual, type KeyObject } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { hashingKey, keyHash } from '#shared/bundle/key-hash.ts';
+import { hashingKey, keyHash, type HashingKey } from '#shared/bundle/key-hash.ts';
 import { cutShards, shardOf, type KeyShard } from '#shared/bundle/shards.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
@@ -24,11 +24,11 @@ const NONE: ReadonlySet<string> = new Set();
 
 export class KeyIndex {
   readonly size: number;
-  readonly #pepper: KeyObject;
+  readonly #pepper: HashingKey;
   readonly #shards: readonly LoadedShard[];
   readonly #revoked: ReadonlySet<string>;
 
-  private constructor(pepper: KeyObject, shards: readonly LoadedShard[], revoked: ReadonlySet<string> = NONE) {
+  private constructor(pepper: HashingKey, shards: readonly LoadedShard[], revoked: ReadonlySet<string> = NONE) {
     this.#pepper = pepper;
     this.#shards = shards;
     this.#revoked = revoked;
@@ -41,19 +41,20 @@ export class KeyIndex {
   }
 
   /**
-   * An index of shards, read in slices so that running streams go on meanwhile.
+   * An index of shards, read in slices so that running streams go on meanwhile; those still on their way are read as they arrive.
    * @param before the index in force; shards with the same digest are taken over
-   * @throws {SyntaxError} when a shard is not JSON
+   * @throws {SyntaxError} when a shard is not JSON, and with what kept a shard from arriving
    */
   static async load(
     pepper: SecretText,
-    shards: readonly ShardSource[],
+    shards: readonly (ShardSource | Promise<ShardSource>)[],
     before: KeyIndex | undefined,
   ): Promise<KeyIndex> {
     const known = new Map((before === undefined ? [] : before.#shards).map((shard) => [shard.sha256, shard]));
     const loaded: LoadedShard[] = [];
     let sliceEnd = performance.now() + SLICE_MS;
-    for (const shard of shards) {
+    for (const coming of shards) {
+      const shard = await coming;
       loaded.push(known.get(shard.sha256) ?? readShard(shard));
       if (performance.now() < sliceEnd) continue;
       await new Promise((resolve) => setImmediate(resolve));

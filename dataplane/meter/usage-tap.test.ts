@@ -187,7 +187,6 @@ describe('a plain answer', () => {
       const tap = openTap(false, false);
       tap.push(bytes.subarray(0, at));
       tap.push(bytes.subarray(at));
-      expect(tap.used()).toBeUndefined();
       expect(tap.finish()).toBe('complete');
       expect(tap.used()).toEqual({
         usage: {
@@ -201,6 +200,17 @@ describe('a plain answer', () => {
         estimated: false,
       });
     }
+  });
+
+  test('[SPEND-20] one that is broken off is counted by its length, and to the token where its usage was there', () => {
+    const tap = openTap(false, false);
+    expect(tap.used()).toBeUndefined();
+    tap.push(Buffer.from(answer.slice(0, -1)));
+    const outputTokens = Math.ceil((answer.length - 1) / 4);
+    expect(tap.used()).toEqual({ usage: { ...NONE, outputTokens }, estimated: true });
+    const whole = openTap(false, false);
+    whole.push(Buffer.from(answer));
+    expect(whole.used()).toMatchObject({ usage: { inputTokens: 10, outputTokens: 20 }, estimated: false });
   });
 
   test.each<[string, string, string]>([

@@ -17,7 +17,7 @@ export interface UsageTap {
   used(): { readonly usage: Usage; readonly estimated: boolean } | undefined;
 }
 
-/** About four characters make a token of English text; the floor for output nobody counted for us. */
+/** About four characters make a token of English text; for output nobody counted for us. */
 const CHARS_PER_TOKEN = 4;
 /** A plain answer larger than this is relayed all the same, but not read. The largest real ones are below 2 MiB. */
 const MAX_PLAIN_BYTES = 32 * 1024 * 1024;
@@ -95,6 +95,7 @@ class PlainTap implements UsageTap {
   readonly breakOff = '';
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
+  #finished = false;
   #used: { usage: Usage; estimated: boolean } | undefined;
 
   push(chunk: Buffer): void {
@@ -105,6 +106,19 @@ class PlainTap implements UsageTap {
   }
 
   finish(): Outcome {
+    this.#finished = true;
+    return this.#read() ? 'complete' : 'truncated';
+  }
+
+  /** Of an answer that was broken off, what came was had: its usage stands at the end, and leaving before that must not be free. */
+  used(): { usage: Usage; estimated: boolean } | undefined {
+    if (this.#finished || this.#used !== undefined || this.#bytes === 0) return this.#used;
+    if (this.#read()) return this.#used;
+    return { usage: { ...noCounts(), outputTokens: Math.ceil(this.#bytes / CHARS_PER_TOKEN) }, estimated: true };
+  }
+
+  /** @returns whether the body is whole */
+  #read(): boolean {
     const body = Buffer.concat(this.#chunks ?? []);
     this.#chunks = undefined;
     const scan = scanTopLevel(body, PLAIN_FIELDS);
@@ -115,11 +129,7 @@ class PlainTap implements UsageTap {
       readUsage(usage, counts);
       this.#used = { usage: counts, estimated: false };
     }
-    return scan.ok ? 'complete' : 'truncated';
-  }
-
-  used(): { usage: Usage; estimated: boolean } | undefined {
-    return this.#used;
+    return scan.ok;
   }
 }
 

@@ -1,7 +1,14 @@
 // Looks after the upstreams of one data plane: on first load, when an upstream or its credential changed, on its interval and when somebody
 // asks. A few at a time, never on the path of a call. What calls meet counts as well.
 import type { IncomingHttpHeaders } from 'node:http';
-import { ACCEPTED, ANSWERS, writeUpstreamReport, type Facet, type UpstreamWord } from '#shared/upstream-report.ts';
+import {
+  ACCEPTED,
+  ANSWERS,
+  MAX_UNKNOWN,
+  writeUpstreamReport,
+  type Facet,
+  type UpstreamWord,
+} from '#shared/upstream-report.ts';
 import type { Settings } from '../config/snapshot.ts';
 import { Refresher } from '../credentials/refresher.ts';
 import type { Clock } from '../credentials/source.ts';
@@ -87,10 +94,14 @@ export class Probes implements CallObserver {
     return this.#watched;
   }
 
-  /** For the pod's Lease: those in trouble first, bounded. */
+  /** For the pod's Lease: those that are left out first, then those in trouble, bounded. */
   report(): string | undefined {
+    const leftOut = this.#settings?.leftOut ?? [];
     const all = [...this.#watched].sort(([, a], [, b]) => Number(isTroubled(b.state)) - Number(isTroubled(a.state)));
-    return writeUpstreamReport(all.map(([key, watched]) => [key, wordOf(watched)] as const));
+    return writeUpstreamReport([
+      ...leftOut.map(({ upstream, unknown }) => [upstream, { unknown: unknown.slice(0, MAX_UNKNOWN) }] as const),
+      ...all.map(([key, watched]) => [key, wordOf(watched)] as const),
+    ]);
   }
 
   stop(): void {

@@ -1,12 +1,15 @@
 // Another gateway that speaks the Messages API, run by somebody the platform team trusts; where it says so, with the caller's name.
 import { anthropic } from './anthropic.ts';
 import type { Caller, Provider } from './provider.ts';
+import { cloudStream } from './stream-errors.ts';
 
 const MAX_VALUE = 256;
 
 export const anthropicCompatible: Provider = {
   ...anthropic,
   family: 'AnthropicCompatible',
+  // What stands behind such a gateway may be any cloud.
+  answer: cloudStream,
   ownHeaders: ({ caller }, { forwardsIdentity }) => (forwardsIdentity === true ? identityHeaders(caller) : []),
 };
 

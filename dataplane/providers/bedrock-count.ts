@@ -9,8 +9,9 @@ const COUNTED = ['anthropic_version', 'anthropic_beta', 'system', 'messages', 't
 const MAX_ANSWER = 4 * 1024;
 
 /**
+ * Never throws.
  * @param body as InvokeModel would take it
- * @returns undefined when it is no JSON object
+ * @returns undefined when it is no JSON object, or one nested too deep to be written
  */
 export function bedrockCountBody(body: Buffer): Buffer | undefined {
   const call = parse(body.toString());
@@ -23,8 +24,19 @@ export function bedrockCountBody(body: Buffer): Buffer | undefined {
   // Nothing is generated, but the body is checked as if: the answer must have room behind the thinking.
   const { budget_tokens: budget } = (call['thinking'] ?? {}) as { budget_tokens?: unknown };
   counted['max_tokens'] = typeof budget === 'number' && budget > 0 ? Math.floor(budget) + 1 : 1;
-  const inner = Buffer.from(JSON.stringify(counted)).toString('base64');
+  const text = written(counted);
+  if (text === undefined) return undefined;
+  const inner = Buffer.from(text).toString('base64');
   return Buffer.from(`{"input":{"invokeModel":{"body":"${inner}"}}}`);
+}
+
+/** What can be read can be too deep to be written: writing recurses. */
+function written(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `{"inputTokens":N}` → `{"input_tokens":N}`. */

@@ -22,7 +22,7 @@ export const bedrock: Provider = {
   ownHeaders: ({ operation, fields }) => (fields.stream && operation === 'messages' ? FRAMES_ACCEPT : JSON_ACCEPT),
   countBody: bedrockCountBody,
   answer: (operation, contentType, callId) => {
-    if (contentType.startsWith(FRAMES)) return new BedrockStream(callId);
+    if (contentType.toLowerCase().startsWith(FRAMES)) return new BedrockStream(callId);
     return operation === 'count' ? new BedrockCount(callId) : undefined;
   },
   // A model that took too long, and one that failed: both are the provider's fault although the status says the client's.

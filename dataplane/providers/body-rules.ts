@@ -27,6 +27,8 @@ export interface BodyCall {
   readonly stream: boolean;
   /** The upstream wants `model` in the body although its family has it in the path: token counts on Vertex. */
   readonly modelInBody?: boolean;
+  /** A body of the Messages API names betas too; some families listen there, so they are judged like those of the header. */
+  readonly betasInBody?: true;
   /** Header `anthropic-beta`, several joined by `,`. */
   readonly beta?: string;
   /** Header `anthropic-version`. */
@@ -51,7 +53,7 @@ export interface AdaptedBody {
  *
  * - `too-large`: more than `limit` bytes
  * - `field`: the body holds a field that cannot go there and must not be left out
- * - `repeated`, `invalid`, `betas`: the client's own fault; `betas` is an `anthropic_beta` that is no array of strings
+ * - `repeated`, `invalid`, `betas`: the client's own fault; `betas` is an `anthropic_beta` that is no array of names
  */
 export type BodyRefusal =
   | { readonly ok: false; readonly refusal: 'too-large'; readonly limit: number }
@@ -129,9 +131,9 @@ export class BodyRules {
     return this.#adapted(call, body, decision, version, inBody.length > 0 ? undefined : call.beta);
   }
 
-  #layoutFor({ format, modelInBody }: BodyCall): Layout {
+  #layoutFor({ format, modelInBody, betasInBody }: BodyCall): Layout {
     const own = this.#facts.format;
-    if (own === 'Messages' && format === 'Messages') return 'plain';
+    if (own === 'Messages' && format === 'Messages') return betasInBody === undefined ? 'plain' : 'Messages';
     return modelInBody === true ? 'Messages' : own;
   }
 
@@ -233,11 +235,19 @@ function isEmpty({ removed, refused }: FieldDecision): boolean {
   return removed.length === 0 && refused.length === 0;
 }
 
-/** Empty when there is none; undefined when it is no array of strings. */
+/** What can stand in a header: of anything else the call would fail on its way, as if the upstream were at fault. */
+const NAME = /^[!-~]+$/;
+
+/**
+ * Empty when there is none; undefined when it is no array of names. A string is read as the header is, in which these may go on: what is
+ * one name here must not be two there.
+ */
 function readBetas(body: Buffer, span: Span | undefined): readonly string[] | undefined {
   if (span === undefined) return [];
   const value = readJson(body, span);
-  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined;
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) return undefined;
+  const names = value.flatMap(splitBetas);
+  return names.every((name) => NAME.test(name)) ? names : undefined;
 }
 
 function readString(body: Buffer, span: Span | undefined): string | undefined {

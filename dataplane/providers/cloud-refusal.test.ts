@@ -79,3 +79,22 @@ test.each([
 ])('[XLAT-14] %s is not repeated', (_name, body) => {
   for (const provider of [bedrock, vertex, foundry]) expect(provider.refusal?.(400, body)).toBeUndefined();
 });
+
+test('a refusal of any length is read in no time: whoever runs an upstream could otherwise hold up everybody', () => {
+  const units = [
+    'deployment ',
+    'model identifier ',
+    'exceeds the maximum',
+    'quota ',
+    'a.',
+    '_',
+    'prompt is too long: 1',
+  ];
+  for (const unit of units) {
+    const message = unit.repeat(Math.floor(250_000 / unit.length));
+    const before = performance.now();
+    for (const family of [bedrock, foundry, vertex])
+      family.refusal?.(400, JSON.stringify({ message, error: { message } }));
+    expect(performance.now() - before).toBeLessThan(500);
+  }
+});

@@ -23,6 +23,8 @@ const BODY_PLACE = /^[a-z_]+(?:\.[\w-]+)*: /;
 const QUOTA = /\b(?:quota|throttl\w*|too many (?:requests|tokens)|rate limit)\b/i;
 const UNKNOWN_MODEL = /\bmodel identifier is invalid\b|\bdeployment .*does not exist\b/i;
 const MAX_KEPT = 500;
+/** Nobody's sentence is longer, and whoever runs an upstream writes what these patterns are tried on. */
+const MAX_READ = 4096;
 
 /** An error in a cloud's own shape. */
 export interface CloudError {
@@ -35,7 +37,9 @@ export interface CloudError {
  * What every cloud's refusal means that its status does not already say.
  * @param isSize the family's way of saying that a prompt is too long
  */
-export function cloudRefusal(status: number, { message, name }: CloudError, isSize?: RegExp): Refusal | undefined {
+export function cloudRefusal(status: number, error: CloudError, isSize?: RegExp): Refusal | undefined {
+  const message = error.message.slice(0, MAX_READ);
+  const name = error.name?.slice(0, MAX_READ);
   if ((status === 400 || status === 403) && (QUOTA.test(message) || (name !== undefined && QUOTA.test(name)))) {
     return { status: 429 };
   }

@@ -6,7 +6,7 @@ import type { CallFields } from './provider.ts';
 
 /** A repeat of any of these is refused: what was checked must be what the provider reads. */
 const WANTED = new FieldSet(
-  ['model', 'stream', 'max_tokens', 'speed', 'thinking', 'inference_geo', 'service_tier'],
+  ['model', 'stream', 'max_tokens', 'speed', 'thinking', 'inference_geo', 'service_tier', 'anthropic_beta'],
   ['model'],
 );
 
@@ -14,22 +14,22 @@ export interface MessageFields {
   readonly model: string;
   readonly modelField: Field;
   readonly stream: boolean;
+  readonly betasInBody?: true;
 }
-
-/** Likewise in formats that have betas in the body. */
-const WANTED_BESIDE_MODEL = new FieldSet([...WANTED.names, 'anthropic_beta'], ['model']);
 
 /** Bytes of `anthropic_beta`: some hundred names. Each is decided on for every upstream that is tried. */
 const MAX_BETA_BYTES = 4096;
 
 /** @throws {GatewayError} 400 when the body is not an object with one non-empty `model` */
 export function readMessageFields(body: Buffer): MessageFields {
-  const { model, stream } = scanned(body, WANTED);
+  const { model, stream, anthropic_beta: betas } = scanned(body, WANTED);
   if (model === undefined) throw refuse.badRequest('model_required', 'model is required');
   const name = model.kind === 'string' ? decodeString(body, model) : undefined;
   if (name === undefined) throw refuse.badRequest('model_not_string', 'model must be a string');
   if (name === '') throw refuse.badRequest('model_required', 'model is required');
-  return { model: name, modelField: model, stream: fieldBoolean(stream) === true };
+  checkLength(betas);
+  const fields = { model: name, modelField: model, stream: fieldBoolean(stream) === true };
+  return betas === undefined ? fields : { ...fields, betasInBody: true };
 }
 
 /**
@@ -37,15 +37,18 @@ export function readMessageFields(body: Buffer): MessageFields {
  * @throws {GatewayError} 400 when the body is not an object, or names a model as well
  */
 export function readFieldsBesideModel(body: Buffer, model: string, stream: boolean): CallFields {
-  const fields = scanned(body, WANTED_BESIDE_MODEL);
+  const fields = scanned(body, WANTED);
   if (fields.model !== undefined) {
     throw refuse.badRequest('model_in_body', 'the model stands in the path of this format: leave it out of the body');
   }
-  const betas = fields.anthropic_beta;
+  checkLength(fields.anthropic_beta);
+  return { model, stream };
+}
+
+function checkLength(betas: Field | undefined): void {
   if (betas !== undefined && betas.end - betas.start > MAX_BETA_BYTES) {
     throw refuse.badRequest('betas_too_long', `anthropic_beta is longer than ${MAX_BETA_BYTES} bytes`);
   }
-  return { model, stream };
 }
 
 function scanned<Name extends string>(body: Buffer, wanted: FieldSet<Name>): Fields<Name> {

@@ -17,6 +17,8 @@ export interface CallFields {
   /** Where it stands in the body; absent where the path says it. */
   readonly modelField?: Field;
   readonly stream: boolean;
+  /** The body of a Messages call names betas, as those of other formats do. */
+  readonly betasInBody?: true;
 }
 
 /** Who the call is for, as upstreams may be told. */
@@ -78,6 +80,11 @@ export interface Translator {
   end(): Buffer;
 }
 
+/** What must not reach a client; an UpstreamTarget is one. */
+export interface Secrets {
+  leaksInto(text: string): boolean;
+}
+
 /** What a provider's refusal means in the words of the Messages API. */
 export interface Refusal {
   /** Where the provider's own status would mislead the client. */
@@ -113,7 +120,7 @@ export interface Provider {
   /** True where a count wants `model` in its body although the family has it in the path. */
   readonly countsByBodyModel?: true;
   /** How a successful answer is read; undefined where it comes as the Messages API has it. */
-  answer?(operation: Operation, contentType: string, callId: string): Translator | undefined;
+  answer?(operation: Operation, contentType: string, callId: string, secrets?: Secrets): Translator | undefined;
   /** Statuses that mean another one in the words of the Messages API, whatever the body says. */
   readonly statuses?: ReadonlyMap<number, number>;
   /** What a refusal in the provider's own shape means; Anthropic envelopes are read before. */

@@ -66,7 +66,33 @@ describe('an error', () => {
     );
   });
 
+  test('[PROV-21] that repeats a secret of the upstream is told without its words', () => {
+    const secrets = { leaksInto: (text: string) => text.includes('litellm-key') };
+    const stream = new StreamErrors('req-1', secrets);
+    const given = stream.push(Buffer.from(ERROR('no budget left for litellm-key'))).toString();
+    expect(given).toContain('the upstream failed in the middle of the answer');
+    expect(given).not.toContain('litellm-key');
+    const harmless = new StreamErrors('req-1', secrets).push(Buffer.from(ERROR('Overloaded'))).toString();
+    expect(harmless).toContain('"type":"overloaded_error","message":"Overloaded"');
+  });
+
   test.each([
+    ['without the blank', (data: string) => `event:error\ndata:${data}\n\n`],
+    ['without a name', (data: string) => `data: ${data}\n\n`],
+    ['without either', (data: string) => `data:${data}\n\n`],
+  ])('[XLAT-14] written %s loses account ids too, however it is cut', (_name, write) => {
+    const data = JSON.stringify({ type: 'error', error: { type: 'overloaded_error', message: `no room at ${ARN}` } });
+    fc.assert(
+      fc.property(chunks, (sizes) => {
+        const { text, failed } = translate(`${DELTA}${write(data)}`, sizes);
+        expect(failed).toBe(true);
+        expect(text.slice(DELTA.length)).toContain('"message":"no room at [redacted]"');
+      }),
+    );
+  });
+
+  test.each([
+    ['of Google’s, without a name', `data: {"error":{"code":503,"message":"${ARN}"}}\n\n`],
     ['in a shape of the cloud’s own', `event: error\ndata: {"code":500,"message":"${ARN}"}\n\n`],
     ['without data', 'event: error\n\n'],
     ['that is no JSON', `event: error\ndata: ${ARN}\n\n`],

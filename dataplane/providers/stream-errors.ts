@@ -1,15 +1,17 @@
 // Server-sent events of a cloud pass as they come, but for an error in their midst: it is worded for the holder of the account, and
 // may name project, resource or role. An error event is given with those names taken out, and nothing that follows it.
 import { withoutAccountIds } from '../route/account-ids.ts';
+import { holds } from '../wire/bytes.ts';
 import { errorEvent } from '../wire/sse-write.ts';
-import type { Operation, Translator } from './provider.ts';
+import type { Operation, Secrets, Translator } from './provider.ts';
 
 const CONTENT_TYPE = 'text/event-stream; charset=utf-8';
-const LINE = Buffer.from('event: error');
-/** Where the names of events begin. */
-const TELLING = 'event: '.length;
-/** The same with a line end before it: anywhere but at the beginning of the stream. */
-const NEXT_LINE = Buffer.from('\nevent: error');
+/** How the first line of an error event begins: by its name, or by its data where nobody gave it one. The blank is for the writer to set. */
+const BEGINNINGS = ['event:error', 'data:{"type":"error"', 'data:{"type": "error"', 'data:{"error"']
+  .flatMap((line) => [line, line.replace(':', ': ')])
+  .map((line) => Buffer.from(line));
+/** Stands in each of them, and in few other chunks. */
+const TELLING = Buffer.from('error');
 const LINE_FEED = 0x0a;
 const BLANK_LINE = /\r?\n\r?\n/;
 const NOTHING = Buffer.alloc(0);
@@ -17,13 +19,19 @@ const NOTHING = Buffer.alloc(0);
 const MAX_ERROR = 64 * 1024;
 
 /** A {@link StreamErrors} for streams, nothing for other answers. */
-export function cloudStream(_operation: Operation, contentType: string, callId: string): Translator | undefined {
-  return contentType.toLowerCase().startsWith('text/event-stream') ? new StreamErrors(callId) : undefined;
+export function cloudStream(
+  _operation: Operation,
+  contentType: string,
+  callId: string,
+  secrets?: Secrets,
+): Translator | undefined {
+  return contentType.toLowerCase().startsWith('text/event-stream') ? new StreamErrors(callId, secrets) : undefined;
 }
 
 export class StreamErrors implements Translator {
   readonly contentType = CONTENT_TYPE;
   readonly #requestId: string;
+  readonly #secrets: Secrets | undefined;
   /** The end of what came, when a line of an error may have begun there. */
   #held = NOTHING;
   #atLineStart = true;
@@ -31,8 +39,10 @@ export class StreamErrors implements Translator {
   #error: string | undefined;
   #failed = false;
 
-  constructor(requestId: string) {
+  /** @param secrets none of which is repeated */
+  constructor(requestId: string, secrets?: Secrets) {
     this.#requestId = requestId;
+    this.#secrets = secrets;
   }
 
   get failed(): boolean {
@@ -70,10 +80,15 @@ export class StreamErrors implements Translator {
 
   /** Offset of a line that begins an error event, or -1. */
   #errorLine(bytes: Buffer): number {
-    // Most chunks are one event of another name: a byte tells.
-    if (this.#atLineStart && bytes[TELLING] === LINE[TELLING] && startsWith(bytes, LINE)) return 0;
-    const at = bytes.indexOf(NEXT_LINE);
-    return at < 0 ? -1 : at + 1;
+    if (!bytes.includes(TELLING)) return -1;
+    let at = this.#atLineStart ? 0 : bytes.indexOf(LINE_FEED) + 1;
+    if (at === 0 && !this.#atLineStart) return -1;
+    for (;;) {
+      if (BEGINNINGS.some((line) => holds(bytes, at, bytes.length, line))) return at;
+      const feed = bytes.indexOf(LINE_FEED, at);
+      if (feed < 0) return -1;
+      at = feed + 1;
+    }
   }
 
   /** Offset of a last line that may yet become one of an error; the length when there is none. */
@@ -81,8 +96,10 @@ export class StreamErrors implements Translator {
     const end = bytes.length;
     if (bytes[end - 1] === LINE_FEED) return end;
     const start = bytes.lastIndexOf(LINE_FEED) + 1;
-    if (end - start >= LINE.length || (start === 0 && !this.#atLineStart)) return end;
-    return LINE.compare(bytes, start, end, 0, end - start) === 0 ? start : end;
+    if (start === 0 && !this.#atLineStart) return end;
+    const there = end - start;
+    const mayBecome = (line: Buffer): boolean => there < line.length && line.compare(bytes, start, end, 0, there) === 0;
+    return BEGINNINGS.some(mayBecome) ? start : end;
   }
 
   #readError(bytes: Buffer): Buffer {
@@ -93,11 +110,15 @@ export class StreamErrors implements Translator {
 
   #fail(): Buffer {
     this.#failed = true;
-    const { type, message } = errorOf(Buffer.from(this.#error!, 'latin1').toString());
+    const said = errorOf(Buffer.from(this.#error!, 'latin1').toString());
     this.#error = '';
-    return errorEvent(type, withoutAccountIds(message), this.#requestId);
+    const leaks = this.#secrets?.leaksInto(`${said.type} ${said.message}`) === true;
+    const { type, message } = leaks ? UNREADABLE : said;
+    return errorEvent(withoutAccountIds(type), withoutAccountIds(message), this.#requestId);
   }
 }
+
+const UNREADABLE = { type: 'api_error', message: 'the upstream failed in the middle of the answer' };
 
 function errorOf(event: string): { type: string; message: string } {
   const data = event
@@ -113,9 +134,5 @@ function errorOf(event: string): { type: string; message: string } {
   } catch {
     // Said below.
   }
-  return { type: 'api_error', message: 'the upstream failed in the middle of the answer' };
-}
-
-function startsWith(bytes: Buffer, beginning: Buffer): boolean {
-  return bytes.length >= beginning.length && beginning.compare(bytes, 0, beginning.length, 0, beginning.length) === 0;
+  return UNREADABLE;
 }

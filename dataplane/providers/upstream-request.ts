@@ -5,6 +5,7 @@ import { refuse, type GatewayError } from '../errors.ts';
 import type { AdaptedBody, BodyOutcome, BodyRefusal } from './body-rules.ts';
 import type { ProviderRequest, Route, UpstreamRequest } from './provider.ts';
 import type { UpstreamTarget } from './target.ts';
+import { upstreamQuery } from './upstream-query.ts';
 
 /** Of the client's headers, those that every upstream of the Messages API gets. */
 const FORWARDED = new Set(['accept', 'accept-encoding', 'content-type', 'user-agent']);
@@ -13,10 +14,21 @@ const OF_FORMAT = new Set(['accept', 'content-type']);
 /** What the rules change, and then is not taken from the client's headers. */
 const RULED = new Set(['anthropic-beta', 'anthropic-version']);
 
-/** @returns why this upstream cannot be asked, when it cannot; another one may be */
+/**
+ * Never throws: second attempts begin in callbacks of connections and timers, where an error would end the process and every call in it.
+ * @returns why this upstream cannot be asked, when it cannot; another one may be. A defect of ours is a 500
+ */
 export function upstreamRequest(target: UpstreamTarget, request: ProviderRequest): UpstreamRequest | GatewayError {
+  try {
+    return prepare(target, request);
+  } catch {
+    return refuse.internal();
+  }
+}
+
+function prepare(target: UpstreamTarget, request: ProviderRequest): UpstreamRequest | GatewayError {
   const { provider, entry } = target;
-  const { operation, search, format } = request;
+  const { operation, format } = request;
   const modelId = modelIdOf(target, request);
   const path = provider.path(routeOf(target, request, modelId), entry);
   if (path === undefined) return countUnavailable();
@@ -28,7 +40,7 @@ export function upstreamRequest(target: UpstreamTarget, request: ProviderRequest
   const headers = open ? openHeaders(target, request, adapted) : closedHeaders(target, request, adapted);
   headers.push(...(provider.ownHeaders?.(request, entry) ?? []));
   target.appendHeaders(headers);
-  const query = open && format === 'Messages' && !holdsAny(search, request) ? search : '';
+  const query = open && format === 'Messages' ? upstreamQuery(target, request) : '';
   return { path: `${target.pathPrefix}${path}${query}`, headers, body, modelId, dropped: adapted.dropped };
 }
 
@@ -55,6 +67,7 @@ function adapt(target: UpstreamTarget, request: ProviderRequest, modelId: string
     ...(modelVersions === undefined ? {} : { modelVersions }),
     stream: fields.stream,
     modelInBody: operation === 'count' && target.provider.countsByBodyModel === true,
+    ...(fields.betasInBody === undefined ? {} : { betasInBody: fields.betasInBody }),
     ...(beta === undefined ? {} : { beta }),
     ...(version === undefined ? {} : { version }),
   });
@@ -66,12 +79,15 @@ function openHeaders(target: UpstreamTarget, request: ProviderRequest, { beta, v
   const asSent =
     beta === headerOf(request.client, 'anthropic-beta') && version === headerOf(request.client, 'anthropic-version');
   const isOfMessages = request.format === 'Messages';
-  const headers: string[] = isOfMessages ? [] : ['content-type', 'application/json'];
+  // A signature covers the type, and what is odd in a client's is not read alike on both sides.
+  const isOwnType = !isOfMessages || target.credential.kind === 'AWS';
+  const headers: string[] = isOwnType ? ['content-type', 'application/json'] : [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
     const open = name.startsWith('anthropic-')
       ? (asSent || !RULED.has(name)) && withheld?.has(name) !== true
-      : name.startsWith('x-stainless-') || (FORWARDED.has(name) && (isOfMessages || !OF_FORMAT.has(name)));
+      : name.startsWith('x-stainless-') ||
+        (FORWARDED.has(name) && (isOfMessages || !OF_FORMAT.has(name)) && !(isOwnType && name === 'content-type'));
     if (open) add(headers, target, request, name, rawHeaders[i + 1]);
   }
   if (!asSent) addRuled(headers, target, request, { beta, version });
@@ -128,7 +144,7 @@ function asError(refusal: BodyRefusal): GatewayError {
     case 'repeated':
       return refuse.badRequest('repeated_field', `field ${JSON.stringify(refusal.key)} stands more than once`);
     case 'betas':
-      return refuse.badRequest('bad_betas', 'anthropic_beta must be an array of strings');
+      return refuse.badRequest('bad_betas', 'anthropic_beta must be an array of names of betas');
     case 'invalid':
       return refuse.badRequest('invalid_json', 'the request body is not valid JSON');
   }

@@ -54,6 +54,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #collectedBytes = 0;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
+  #sent: readonly string[] = [];
 
   constructor(target: UpstreamTarget, owner: AttemptOwner, times: AttemptTimes, now: () => number) {
     this.target = target;
@@ -69,6 +70,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
   dispatch(connections: () => Dispatcher, request: UpstreamRequest, caller: string): void {
     this.#deadline = this.#now() + this.#times.connect;
     const { path, headers, body } = request;
+    this.#sent = headers;
     const outgoing = { method: 'POST', origin: this.target.origin, path, headers, body };
     const pending = this.target.credential.authorize(outgoing, caller);
     if (pending === undefined) {
@@ -98,6 +100,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     } catch (error) {
       this.onResponseError(undefined, error as Error);
     }
+  }
+
+  /** Headers of the request, with its credential. */
+  get sent(): readonly string[] {
+    return this.#sent;
   }
 
   /** Ends the attempt from our side; its owner hears nothing more of it. */

@@ -9,14 +9,17 @@ import { openTap, type UsageTap } from '../meter/usage-tap.ts';
 import type { ProviderRequest } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { upstreamRequest } from '../providers/upstream-request.ts';
-import { answerError, answerRefusal } from '../server/answer.ts';
+import { answerError } from '../server/answer.ts';
 import type { Call, ClientWatcher } from '../server/call.ts';
+import { answerFinally } from './answer-final.ts';
+import { headerText, withoutSecrets } from './answer-head.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { answerOf, finalAnswer, type Failure, type FinalAnswer, type UpstreamAnswer } from './failure.ts';
 import type { RouteContext } from './forwarder.ts';
 import { noteAnswer, noteRefusal } from './health.ts';
 import { planOf } from './plan-of-call.ts';
-import { isEventStream, Relay, type RelayOwner } from './relay.ts';
+import { refusalOf } from './leading-error.ts';
+import { isEventStream, Relay, type RelayOwner, type UnseenFailure } from './relay.ts';
 import type { Plan } from './strategy-plan.ts';
 import type { Swept } from './sweeper.ts';
 
@@ -91,7 +94,8 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       outcome === 'revoked'
         ? new GatewayError({ reason: 'revoked_key', status: 401, message: 'this key was revoked', retry: false })
         : refuse.draining();
-    if (this.#relay === undefined) {
+    if (this.#relay?.begun !== true) {
+      this.#relay?.withdraw();
       this.#attempt?.cancel();
       this.call.record.outcome = outcome;
       answerError(this.call, error);
@@ -142,21 +146,14 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const { call } = this;
     const target = this.#attempt!.target;
     const { timeouts } = call.settings.gateway.listen;
-    this.#context.observe.attempt(target.key, String(status));
-    if (!this.#counting) {
-      this.#context.breakers.succeeded(target.key, this.#plan.model.id);
-      this.#observeLatency(target);
-      this.#plan.served();
-      this.#context.health.served(target, this.#plan.model.id, call.record.upstreamModel ?? '', headers);
-    }
     const { operation } = this.#request!;
-    this.#request = undefined;
-    call.record.firstByteAt = this.now();
     call.record.upstreamStatus = status;
+    if (!this.#counting)
+      this.#context.health.served(target, this.#plan.model.id, call.record.upstreamModel ?? '', headers);
     withoutSecrets(headers, target);
-    call.record.upstreamRequestId = text(headers['request-id']);
-    call.record.cloudRequestId = text(headers['x-amzn-requestid']);
-    const contentType = text(headers['content-type']) ?? '';
+    call.record.upstreamRequestId = headerText(headers['request-id']);
+    call.record.cloudRequestId = headerText(headers['x-amzn-requestid']);
+    const contentType = headerText(headers['content-type']) ?? '';
     const inbound = target.provider.answer?.(operation, contentType, call.id);
     const isStream = isEventStream(inbound?.contentType ?? contentType);
     this.#tap = openTap(isStream, this.#counting);
@@ -173,6 +170,35 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
       { inbound, outbound },
     );
     return this.#relay;
+  }
+
+  relayBegins(): void {
+    const { target } = this.#attempt!;
+    this.#request = undefined;
+    this.call.record.firstByteAt = this.now();
+    this.#context.observe.attempt(target.key, String(this.call.record.upstreamStatus));
+    if (this.#counting) return;
+    this.#context.breakers.succeeded(target.key, this.#plan.model.id);
+    this.#observeLatency(target);
+    this.#plan.served();
+  }
+
+  failedUnseen(unseen: UnseenFailure): boolean {
+    const failure = this.#failureOf(unseen);
+    if (failure === undefined) return false;
+    this.#relay = undefined;
+    this.#tap = undefined;
+    this.failed(failure);
+    return true;
+  }
+
+  /** Where nobody else is left to ask, the provider's own event says more than a status of ours. */
+  #failureOf(unseen: UnseenFailure): Failure | undefined {
+    const { target } = this.#attempt!;
+    if (unseen.kind !== 'error') return { kind: unseen.kind, target };
+    const answer = refusalOf(unseen);
+    const isWorthIt = answer !== undefined && this.verdict(answer.status) === 'failed' && this.#plan.hasMore;
+    return isWorthIt ? { kind: 'status', target, answer } : undefined;
   }
 
   relayEnded(outcome: Outcome): void {
@@ -202,7 +228,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   /** True when the credential of the upstream has another form, and the call goes out once more under it. */
   #reauthorizes({ status, date }: UpstreamAnswer, target: UpstreamTarget): boolean {
     if (status !== 401 && status !== 403) return false;
-    const again = target.credential.rejected(this.#request!.caller.id, date);
+    const again = target.credential.rejected(this.#request!.caller.id, date, this.#attempt!.sent);
     if (!again || this.#reauthorized) return false;
     this.#reauthorized = true;
     return this.#try(target);
@@ -213,6 +239,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     const { record, settings } = this.call;
     const upstream = upstreamRequest(target, this.#request!);
     if (upstream instanceof GatewayError) {
+      if (upstream.status >= 500) this.#context.observe.attempt(target.key, 'defect');
       this.#failures.push({ kind: 'unfit', target, error: upstream });
       return false;
     }
@@ -233,17 +260,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
   }
 
   #answer(final: FinalAnswer): void {
-    const { call } = this;
-    if (final.kind === 'own') {
-      answerError(call, final.error);
-    } else {
-      const { status, body, reason, retry, retryAfterSeconds } = final;
-      call.record.reason = reason;
-      call.record.upstreamStatus = status;
-      const extra = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
-      if (!retry) extra.push('x-should-retry', 'false');
-      answerRefusal(call, status, body, extra);
-    }
+    answerFinally(this.call, final);
     this.#finish();
   }
 
@@ -277,16 +294,4 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#plan.release();
     if (this.#tap !== undefined) this.#context.charge(this.call, this.#tap, this.#plan.model);
   }
-}
-
-/** Removes values that echo a credential of the upstream, from the few headers that get further than here. */
-function withoutSecrets(headers: IncomingHttpHeaders, target: UpstreamTarget): void {
-  for (const name of ['content-type', 'cache-control', 'retry-after', 'request-id', 'x-amzn-requestid']) {
-    const value = text(headers[name]);
-    if (value !== undefined && target.leaksInto(value)) delete headers[name];
-  }
-}
-
-function text(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }

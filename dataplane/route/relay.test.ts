@@ -38,7 +38,14 @@ function relay(headers: Record<string, string> = { 'content-type': 'text/event-s
     abort: () => undefined,
   } as unknown as ConstructorParameters<typeof Relay>[3];
   return new Relay(
-    { callId: 'id', response, now: () => now, relayEnded: (outcome) => void outcomes.push(outcome) },
+    {
+      callId: 'id',
+      response,
+      now: () => now,
+      relayBegins: () => undefined,
+      failedUnseen: () => false,
+      relayEnded: (outcome) => void outcomes.push(outcome),
+    },
     openTap(true, false),
     { ping: 1_000_000, idle: IDLE_MS },
     controller,

@@ -7,13 +7,11 @@ import type { Outcome } from '../meter/call-record.ts';
 import type { UsageTap } from '../meter/usage-tap.ts';
 import type { Translator } from '../providers/provider.ts';
 import type { ClientTranslator } from '../server/dialect.ts';
-import { commonHeaders } from '../server/answer.ts';
 import { errorEvent, pingEvent } from '../wire/sse-write.ts';
 import type { RelaySink } from './attempt.ts';
-import { isForeignCoding, openDecoder } from './content-coding.ts';
-
-/** Everything else an upstream sends stays here: cookies, rate limits of our account, organisation ids, servers' names. */
-const PASSED = ['content-type', 'cache-control', 'retry-after'] as const;
+import { answerHead } from './answer-head.ts';
+import { openDecoder } from './content-coding.ts';
+import { leadingError } from './leading-error.ts';
 
 export interface RelayTimes {
   /** Milliseconds. */
@@ -29,10 +27,23 @@ export interface RelayFormats {
   readonly outbound: ClientTranslator | undefined;
 }
 
+/** How an answer failed before a byte of it was there. */
+export type UnseenFailure =
+  | { readonly kind: 'network' | 'timeout' }
+  /** It begins with an error event, whose type and message these are. */
+  | { readonly kind: 'error'; readonly type: string; readonly message: string };
+
 export interface RelayOwner {
   readonly callId: string;
   readonly response: ServerResponse;
   readonly now: () => number;
+  /** Something goes to the client: from here on the answer is this upstream's, whatever becomes of it. */
+  relayBegins(): void;
+  /**
+   * Nothing went to the client yet, so another upstream may still answer.
+   * @returns false when the failure is to be relayed; otherwise the relay is forgotten
+   */
+  failedUnseen(failure: UnseenFailure): boolean;
   /** Called once, when nothing more will be written. */
   relayEnded(outcome: Outcome): void;
 }
@@ -47,6 +58,8 @@ export class Relay implements RelaySink {
   readonly #outbound: ClientTranslator | undefined;
   /** The answer is server-sent events where it is read; what the client gets may be frames. */
   readonly #isStream: boolean;
+  /** What the answer begins with, until it does. */
+  #head: { readonly status: number; readonly headers: string[] } | undefined;
   #lastUpstreamByte: number;
   #lastClientByte: number;
   #blockedSince: number | undefined;
@@ -72,10 +85,18 @@ export class Relay implements RelaySink {
     this.#isStream = isEventStream(inbound?.contentType ?? upstreamHeaders['content-type']);
     this.#decoder = this.#openDecoder(upstreamHeaders['content-encoding']);
     this.#lastUpstreamByte = this.#lastClientByte = owner.now();
-    const { response } = owner;
-    response.writeHead(status, this.#headers(upstreamHeaders, extraHeaders));
-    // Headers leave with the first chunk where that is already here, and on their own otherwise.
-    process.nextTick(flushHeaders, response);
+    const headers = answerHead(owner.callId, upstreamHeaders, {
+      contentType: outbound?.contentType ?? inbound?.contentType,
+      isDecoded: this.#decoder !== undefined,
+      isStream: this.#isStream,
+    });
+    headers.push(...extraHeaders);
+    this.#head = { status, headers };
+  }
+
+  /** False as long as the client has seen nothing of the answer. */
+  get begun(): boolean {
+    return this.#head === undefined;
   }
 
   chunk(chunk: Buffer): void {
@@ -97,6 +118,7 @@ export class Relay implements RelaySink {
   }
 
   #failCut(): void {
+    if (this.#isTakenOver({ kind: 'network' })) return;
     this.fail('upstream_cut', 'api_error', 'the upstream connection was lost before the answer was complete');
   }
 
@@ -107,6 +129,7 @@ export class Relay implements RelaySink {
     this.#controller.abort(new Error(outcome));
     const { response, callId } = this.#owner;
     if (this.#isStream && !response.destroyed) {
+      this.#begin();
       if (this.#outbound === undefined) {
         // Within an event, `event: error` on a line of its own renames what the client is about to read.
         response.write(this.#tap.breakOff);
@@ -123,10 +146,15 @@ export class Relay implements RelaySink {
   /** The client is gone: nothing can be written, the upstream is told to stop. */
   abandon(): void {
     if (this.#ended) return;
-    this.#ended = true;
-    this.#controller.abort(new Error('client_aborted'));
-    this.#decoder?.destroy();
+    this.withdraw();
     this.#owner.relayEnded('client_aborted');
+  }
+
+  /** Ends the work on an answer that the client is not to see; the owner hears nothing more. */
+  withdraw(): void {
+    this.#ended = true;
+    this.#controller.abort(new Error('withdrawn'));
+    this.#decoder?.destroy();
   }
 
   sweep(now: number): void {
@@ -137,9 +165,12 @@ export class Relay implements RelaySink {
       return;
     }
     if (now - this.#lastUpstreamByte > this.#times.idle) {
+      if (this.#isTakenOver({ kind: 'timeout' })) return;
       this.fail('idle', 'timeout_error', 'the upstream was silent for too long');
     } else if (this.#isStream && now - this.#lastClientByte > this.#times.ping && this.#tap.atBoundary) {
       this.#lastClientByte = now;
+      // The client cannot be left without a sign for longer: this upstream it is.
+      this.#begin();
       this.#owner.response.write(this.#outbound === undefined ? pingEvent : this.#outbound.push(pingEvent));
     }
   }
@@ -160,7 +191,12 @@ export class Relay implements RelaySink {
   }
 
   #pass(events: Buffer): void {
-    if (events.length === 0) return;
+    if (events.length === 0 || this.#ended) return;
+    if (this.#head !== undefined) {
+      const error = this.#isStream ? leadingError(events) : undefined;
+      if (error !== undefined && this.#isTakenOver({ kind: 'error', ...error })) return;
+      this.#begin();
+    }
     this.#tap.push(events);
     const bytes = this.#outbound === undefined ? events : this.#outbound.push(events);
     if (bytes.length === 0) return;
@@ -170,6 +206,28 @@ export class Relay implements RelaySink {
     this.#owner.response.once('drain', () => this.#drained());
     if (this.#decoder === undefined) this.#controller.pause();
     else this.#decoder.pause();
+  }
+
+  #begin(): void {
+    if (this.#head === undefined) return;
+    const { status, headers } = this.#head;
+    this.#head = undefined;
+    this.#owner.relayBegins();
+    this.#owner.response.writeHead(status, headers);
+  }
+
+  /** True when another upstream gets the call. */
+  #isTakenOver(failure: UnseenFailure): boolean {
+    if (this.#head === undefined || this.#ended) return false;
+    // First, because what follows may be a new relay on the same response.
+    this.#ended = true;
+    if (!this.#owner.failedUnseen(failure)) {
+      this.#ended = false;
+      return false;
+    }
+    this.#controller.abort(new Error('another upstream is asked'));
+    this.#decoder?.destroy();
+    return true;
   }
 
   #drained(): void {
@@ -183,6 +241,9 @@ export class Relay implements RelaySink {
   #finish(): void {
     if (this.#ended) return;
     if (this.#inbound?.failed === false) this.#pass(this.#inbound.end());
+    // An answer without a byte is none.
+    if (this.#ended || this.#isTakenOver({ kind: 'network' })) return;
+    this.#begin();
     this.#ended = true;
     const outcome = this.#tap.finish();
     this.#close(this.#outbound?.end());
@@ -203,34 +264,8 @@ export class Relay implements RelaySink {
       .on('end', () => (this.#broken ? this.#failCut() : this.#finish()))
       .on('error', () => this.#failCut());
   }
-
-  #headers(upstream: IncomingHttpHeaders, extra: readonly string[]): string[] {
-    const headers = commonHeaders(this.#owner.callId);
-    const translated = this.#outbound?.contentType ?? this.#inbound?.contentType;
-    if (translated !== undefined) headers.push('content-type', translated);
-    for (const name of PASSED) {
-      const value = upstream[name];
-      if (typeof value === 'string' && (name !== 'content-type' || translated === undefined)) headers.push(name, value);
-    }
-    const { 'content-encoding': coding, 'content-length': length } = upstream;
-    if (coding !== undefined && isForeignCoding(coding)) headers.push('content-encoding', coding);
-    // A stream may get longer by a ping of ours or end early with an error event.
-    const isAsSent = this.#decoder === undefined && translated === undefined;
-    if (length !== undefined && isAsSent && !this.#isStream) headers.push('content-length', length);
-    if (this.#isStream) {
-      // Proxies of the nginx kind would otherwise collect a stream before passing it on.
-      headers.push('x-accel-buffering', 'no');
-      if (upstream['cache-control'] === undefined) headers.push('cache-control', 'no-cache');
-    }
-    headers.push(...extra);
-    return headers;
-  }
 }
 
 export function isEventStream(contentType: string | string[] | undefined): boolean {
   return typeof contentType === 'string' && contentType.toLowerCase().startsWith('text/event-stream');
-}
-
-function flushHeaders(response: ServerResponse): void {
-  if (!response.destroyed && !response.writableEnded) response.flushHeaders();
 }

@@ -51,6 +51,11 @@ export class Plan {
     return this.#leg.model;
   }
 
+  /** Somebody is left to ask, unless they turn out to be full. */
+  get hasMore(): boolean {
+    return this.#next < this.#order.targets.length || this.#legs < this.#input.grant.fallbacks.length;
+  }
+
   /** The upstream to ask now, its place taken; undefined when nobody is left. The place of the one before is given back. */
   next(): UpstreamTarget | undefined {
     this.release();

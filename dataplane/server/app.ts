@@ -221,13 +221,6 @@ function answerFailure(call: Call, error: unknown, log: Logger): void {
     call.record.outcome = 'client_aborted';
   } else {
     log.error({ err: error, request_id: call.id }, 'a call failed unexpectedly');
-    answerError(
-      call,
-      new GatewayError({
-        reason: 'internal',
-        status: 500,
-        message: 'internal error of the gateway: tell your platform team the request id',
-      }),
-    );
+    answerError(call, refuse.internal());
   }
 }

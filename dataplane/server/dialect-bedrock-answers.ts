@@ -8,6 +8,8 @@ import type { ClientTranslator } from './dialect.ts';
 const EVENT_STREAM = 'application/vnd.amazon.eventstream';
 const NOTHING = Buffer.alloc(0);
 const WANTED = new FieldSet(['input_tokens']);
+/** A count is one figure; what is longer is none, and not kept however long an upstream goes on. */
+const MAX_COUNT = 64 * 1024;
 
 export class BedrockStreamAnswer implements ClientTranslator {
   readonly contentType = EVENT_STREAM;
@@ -35,13 +37,15 @@ export class BedrockCountAnswer implements ClientTranslator {
   readonly contentType = 'application/json';
   readonly failed = false;
   readonly #chunks: Buffer[] = [];
+  #bytes = 0;
 
   push(chunk: Buffer): Buffer {
-    this.#chunks.push(chunk);
+    if (this.#bytes < MAX_COUNT) this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
     return NOTHING;
   }
 
-  /** A body that holds no count goes out as it is: clients find none in it either. */
+  /** A body that holds no count goes out as it is, or its beginning: clients find none in it either. */
   end(): Buffer {
     const body = Buffer.concat(this.#chunks);
     const scan = scanTopLevel(body, WANTED);

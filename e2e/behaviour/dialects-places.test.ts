@@ -120,16 +120,19 @@ describe('regions in ARNs', () => {
     expect(mock.received()).toBe(before);
   });
 
-  test.each([arn('us-east-1'), `bedrock/${arn('us-east-1')}`, encodeURIComponent(arn('us-east-1'))])(
-    '[AUTHZ-14] so they are as the model of a body: %s',
-    async (model) => {
-      for (const path of ['/v1/messages', '/foundry/v1/messages']) {
-        const answer = await ask(gateway, path, { ...formatOf('Anthropic').body(false), model });
-        expect(answer.status).toBe(403);
-      }
-      expect(mock.received()).toBe(before);
-    },
-  );
+  test.each([
+    arn('us-east-1'),
+    `bedrock/${arn('us-east-1')}`,
+    encodeURIComponent(arn('us-east-1')),
+    `bedrock/us-east-1/${BEDROCK_MODEL}`,
+    `Bedrock/invoke/US-EAST-1/${BEDROCK_MODEL}`,
+  ])('[AUTHZ-14] so they are as the model of a body: %s', async (model) => {
+    for (const path of ['/v1/messages', '/foundry/v1/messages']) {
+      const answer = await ask(gateway, path, { ...formatOf('Anthropic').body(false), model });
+      expect(answer.status).toBe(403);
+    }
+    expect(mock.received()).toBe(before);
+  });
 
   test('[AUTHZ-14] and resource names of Vertex', async () => {
     const name = (location: string) => `projects/p/locations/${location}/publishers/anthropic/models/${VERTEX_MODEL}`;

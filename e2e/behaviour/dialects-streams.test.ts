@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../harness/gateway.ts';
 import { recordOf } from './caller.ts';
 import type { Dialect } from '#shared/bundle/bundle.ts';
-import { ask, everyDialect, FORMATS, formatOf, streamedEvents } from './dialects.ts';
+import { ask, everyDialect, FORMATS, formatOf, streamedEvents, wordsOf } from './dialects.ts';
 import { readFrames } from './frames.ts';
 import { open, read } from './http-client.ts';
 import { allPlacesFree, callerHeaders } from './routing.ts';
@@ -44,19 +44,23 @@ describe.each(FORMATS)('$dialect', ({ dialect }) => {
     expect(await recordOf(gateway, answer)).toMatchObject({ outcome: 'stream_error' });
   });
 
-  test.each([0, 1, 4])(
-    '[ERR-09] a break after %i events ends it with an error, not with silence',
-    async (afterEvents) => {
-      mock.behave(() => ({ kind: 'cut', afterEvents }));
-      const answer = await stream(dialect);
-      expect([answer.status, answer.complete]).toEqual([200, true]);
-      expect(errorAtEnd(answer)).toMatchObject({
-        type: inFrames ? 'internalServerException' : 'api_error',
-        message: 'the upstream connection was lost before the answer was complete',
-      });
-      expect(await recordOf(gateway, answer)).toMatchObject({ outcome: 'upstream_cut' });
-    },
-  );
+  test('[ERR-09] a break before the first event is a status in the words of the format', async () => {
+    mock.behave(() => ({ kind: 'cut', afterEvents: 0 }));
+    const answer = await stream(dialect);
+    expect([answer.status, answer.complete]).toEqual([502, true]);
+    expect(wordsOf(dialect, answer)).toContain('all upstreams failed');
+  });
+
+  test.each([1, 4])('[ERR-09] a break after %i events ends it with an error, not with silence', async (afterEvents) => {
+    mock.behave(() => ({ kind: 'cut', afterEvents }));
+    const answer = await stream(dialect);
+    expect([answer.status, answer.complete]).toEqual([200, true]);
+    expect(errorAtEnd(answer)).toMatchObject({
+      type: inFrames ? 'internalServerException' : 'api_error',
+      message: 'the upstream connection was lost before the answer was complete',
+    });
+    expect(await recordOf(gateway, answer)).toMatchObject({ outcome: 'upstream_cut' });
+  });
 
   test('[ERR-09] a break within an event ends it with an error, and nothing of the event is left', async () => {
     const headers = { 'content-type': 'text/event-stream', 'content-length': '5000', connection: 'close' };

@@ -143,12 +143,63 @@ describe('which answers lead to the next upstream', () => {
   });
 });
 
+describe('between the headers and the first byte', () => {
+  const SSE_ALONE = { kind: 'raw', status: 200, headers: { 'content-type': 'text/event-stream' }, chunks: [] } as const;
+  const COMPRESSED = { 'content-type': 'text/event-stream', 'content-encoding': 'br' };
+  const begins = (errorType: string): Behaviour => ({
+    kind: 'error-event',
+    afterEvents: 0,
+    errorType,
+    message: 'words',
+  });
+
+  test.each<[string, Behaviour]>([
+    ['is cut', { kind: 'cut', afterEvents: 0 }],
+    ['ends', SSE_ALONE],
+    ['is not what its coding says', { ...SSE_ALONE, headers: COMPRESSED, chunks: ['no brotli at all'] }],
+    ['says that it is overloaded', begins('overloaded_error')],
+    ['says that there are too many calls', begins('rate_limit_error')],
+    ['says that it failed', begins('api_error')],
+  ])(
+    '[ROUTE-06] [ROUTE-07] a stream that %s goes to the next upstream, and the client sees one answer',
+    async (_n, how) => {
+      sites.script(how);
+      const answer = await call(sites.gateway, { stream: true });
+      expect([answer.status, answer.complete]).toEqual([200, true]);
+      expect(answer.body.toString().match(/event: message_start/g)).toHaveLength(1);
+      expect(answer.body.toString()).not.toContain('event: error');
+      expect(sites.received()).toEqual([1, 1]);
+      const record = await sites.gateway.record((each) => each['request_id'] === answer.headers['x-request-id']);
+      expect(record).toMatchObject({ outcome: 'complete', attempts: 2, upstream: 'default/b' });
+    },
+  );
+
+  test('[ROUTE-06] an error that is the client’s own is the answer', async () => {
+    sites.script(begins('invalid_request_error'));
+    const answer = await call(sites.gateway, { stream: true });
+    expect(answer.body.toString()).toContain('invalid_request_error');
+    expect(sites.received()).toEqual([1, 0]);
+  });
+
+  test('when every upstream breaks off there, the client gets a status instead of a broken stream', async () => {
+    sites.script({ kind: 'cut', afterEvents: 0 }, { kind: 'cut', afterEvents: 0 });
+    const answer = await call(sites.gateway, { stream: true });
+    expect([answer.status, answer.complete]).toEqual([502, true]);
+    expect(sites.received()).toEqual([1, 1]);
+  });
+
+  test('when every upstream begins with an error event, that of the last is relayed', async () => {
+    sites.script(begins('overloaded_error'), begins('overloaded_error'));
+    const answer = await call(sites.gateway, { stream: true });
+    expect([answer.status, answer.complete]).toEqual([200, true]);
+    expect(answer.body.toString().match(/event: error/g)).toHaveLength(1);
+    expect(sites.received()).toEqual([1, 1]);
+  });
+});
+
 describe('after the first byte', () => {
-  test.each([
-    ['cut after some events', { kind: 'cut', afterEvents: 2 }],
-    ['cut right after the headers', { kind: 'cut', afterEvents: 0 }],
-  ] as const)('[ROUTE-07] [ERR-09] a stream %s ends with an error event, and nobody else is tried', async (_n, how) => {
-    sites.script(how);
+  test('[ROUTE-07] [ERR-09] a stream cut after some events ends with an error event, and nobody else is tried', async () => {
+    sites.script({ kind: 'cut', afterEvents: 2 });
     const answer = await call(sites.gateway, { stream: true });
     expect([answer.status, answer.complete]).toEqual([200, true]);
     const last = answer.body.toString().trimEnd().split('\n\n').at(-1)!;

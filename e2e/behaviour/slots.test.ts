@@ -138,7 +138,7 @@ describe('every ending gives the place back, once', () => {
     ['a whole stream', { kind: 'text' }, stream, 200],
     ['an error event of the upstream', { kind: 'error-event', afterEvents: 2 }, stream, 200],
     ['a stream cut in the middle', { kind: 'cut', afterEvents: 2 }, stream, 200],
-    ['a stream cut before its first event', { kind: 'cut', afterEvents: 0 }, stream, 200],
+    ['a stream cut before its first event', { kind: 'cut', afterEvents: 0 }, stream, 502],
     ['a message cut in the middle', { kind: 'cut', afterEvents: 0 }, {}, 200],
     ['a silent stream', { kind: 'silence', afterEvents: 2 }, stream, 200],
     ['no headers in time', { kind: 'hang' }, stream, 504],

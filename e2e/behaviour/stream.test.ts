@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { turn } from './claude-code.ts';
-import { open, send } from './http-client.ts';
-import { delta, END, SSE, START, streaming } from './sse.ts';
+import { send } from './http-client.ts';
+import { delta, END, START, streaming } from './sse.ts';
 import { startScene } from './scene.ts';
 
 const { mock, gateway } = await startScene();
@@ -62,14 +62,6 @@ describe('flow', () => {
       expect(await recordOf(answer.headers['x-request-id'])).toMatchObject({ usage: { outputTokens: 4 } });
     },
   );
-
-  test('[API-02] headers leave before the first event', async () => {
-    mock.behave(() => ({ kind: 'raw', status: 200, headers: SSE, chunks: [], gapMs: 0, keepOpen: true }));
-    // Neither a ping nor the end of patience is near: what arrives are headers alone.
-    const { request, response } = await open(gateway.url, { body: turn() });
-    expect(response.statusCode).toBe(200);
-    request.destroy();
-  }, 5_000);
 
   test.each(['gzip', 'br', 'zstd'] as const)(
     '[XLAT-27] a plain answer in %s is decoded and metered',

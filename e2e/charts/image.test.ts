@@ -1,8 +1,8 @@
 // The image as charts/image/build.sh makes it of the bundles in dist/: what is in it, that it is the same each time, and that its programs
 // run from it alone.
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CHARTS, objectsOf, render } from './helm.ts';
@@ -59,6 +59,12 @@ describe.runIf(process.getuid?.() === 0)('[OPS-19] from its own files alone, as 
     expect(await inside([...flags, 'version'])).toEqual({ code: 0, output: `${packageJson.version}\n` });
   });
 
+  test('the data plane has all it reads to load and to serve', async () => {
+    const [, ...flags] = config.config['Entrypoint'] as string[];
+    const { code, output } = await inside([...flags, 'run', '--state', '/tmp/state', '/none.yaml']);
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining("stat '/none.yaml'") });
+  });
+
   test('the operator starts as the chart says', async () => {
     const operator = objectsOf(await render('portcullis')).find(({ kind }) => kind === 'Deployment') as unknown as {
       spec: { template: { spec: { containers: [{ command: string[] }] } } };
@@ -88,8 +94,10 @@ test('the Dockerfile makes the same of the same: files, user and entrypoint', ()
   expect(text).toContain(`\nUSER ${String(config.config['User'])}\n`);
   expect(text).toContain(`\nWORKDIR ${String(config.config['WorkingDir'])}\n`);
   expect(text).toContain(`\nARG BASE=node:${packageJson.dependencies.node}-`);
-  for (const file of ['portcullis.js', 'portcullis-operator.js']) {
-    expect(text).toContain(`dist/${file}`);
-    expect(existsSync(join(root, 'app', file))).toBe(true);
-  }
+  const copied = [...text.matchAll(/^COPY (.+) \/app\/(\S*)$/gm)].flatMap(([, from = '', to = '']) =>
+    globSync(from.split(' '), { cwd: `${CHARTS}..` }).map((file) => `${to}${basename(file)}`),
+  );
+  const shipped = readdirSync(join(root, 'app'), { recursive: true, encoding: 'utf8' });
+  expect(copied).toContain('portcullis-load.js');
+  expect(shipped.filter((path) => path !== 'chunks').sort()).toEqual(copied.sort());
 });

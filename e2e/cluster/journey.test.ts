@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installClaudeCode } from '../harness/claude-cli.ts';
 import { claudePod, writeClaudeImage } from '../harness/kubernetes/claude-image.ts';
+import { federation } from '../harness/kubernetes/federation.ts';
 import { NEXT_VERSION, type Release } from '../harness/kubernetes/release.ts';
 import { callOnce } from '../harness/kubernetes/service-load.ts';
 import { sharedCluster } from '../harness/kubernetes/shared-cluster.ts';
+import { startMockAnthropic } from '../harness/mock-anthropic.ts';
 import {
   HOME,
   KEY_SECRET,
@@ -120,6 +122,34 @@ interface Judged {
   readonly status: { readonly conditions: readonly { readonly observedGeneration: number }[] };
 }
 
+test('[PROV-14] [PROV-27] pods exchange the token that their Gateway names', async () => {
+  const audience = 'https://api.anthropic.com';
+  const subject = `system:serviceaccount:${PLATFORM}:claude-portcullis-data-plane`;
+  const trusting = federation(await scene.kubectl('get', '--raw', '/openid/v1/jwks'), { audience, subject });
+  const mock = await startMockAnthropic({ behave: trusting.behave });
+  const { port } = await scene.front('federated', mock.url);
+  const tokenFile = '/var/run/secrets/portcullis/tokens/anthropic';
+  const workloadIdentity = { federationRuleId: 'fdrl_1', organizationId: 'org-1', tokenFile };
+  const spec = {
+    gatewayRef: { name: 'claude' },
+    provider: 'Anthropic',
+    baseUrl: `https://${cluster.machine}:${port}`,
+    anthropic: { auth: { type: 'WorkloadIdentity', workloadIdentity } },
+  };
+  const upstream = { apiVersion: 'portcullis.dev/v1alpha1', kind: 'Upstream', metadata: { name: 'federated' }, spec };
+  const tokens = [{ name: 'anthropic', audience }];
+  await scene.replaced(() => edit('pgw', 'claude', { deployment: { tokens } }));
+  await scene.apply(PLATFORM, [upstream]);
+  await inPlatform('wait', '--for=condition=CredentialsValid', 'pup/federated', '--timeout=60s');
+  await scene.until('each pod has exchanged its own', async () => {
+    const names = new Set(trusting.taken.map((claims) => claims['kubernetes.io'].pod.name));
+    return (await scene.pods()).every(({ metadata }) => names.has(metadata.name));
+  });
+  await inPlatform('delete', 'pup', 'federated');
+  await scene.replaced(() => edit('pgw', 'claude', { deployment: { tokens: null } }));
+  await mock.close();
+});
+
 test('[OPS-22] the operator is deleted: calls are answered, pods come back, edits wait until it is there again', async () => {
   const report = await scene.underLoad(async () => {
     await inHome('delete', 'deployment', 'portcullis', '--cascade=foreground');
@@ -189,7 +219,9 @@ test('[OPS-12] upgrade and rollback under load: no call fails, and the two progr
 test('[OPS-23] kubectl shows state, address, port and provider, and events tell of no trouble on the way', async () => {
   const table = (await inPlatform('get', 'pgw,pup', '-o', 'wide')).replace(/ +/g, ' ');
   expect(table).toContain('/claude https://claude.edge.svc True True True 2 1 1 1 8080 claude.ai.svc:8080 ');
-  expect(table).toContain(`/anthropic claude Anthropic 10 True True True 1 ${scene.providerUrl} `);
+  expect(table.replace(/ \w+ True 1 /, ' AGO True 1 ')).toContain(
+    `/anthropic claude Anthropic 10 True True True True AGO True 1 ${scene.providerUrl} `,
+  );
   const events = (await inPlatform('events', '--for', 'pgw/claude')).replace(/ +/g, ' ');
   expect(events).toContain('Normal Programmed Gateway/claude Loaded by all 2 ready replicas.');
   expect(events).not.toContain('Warning');

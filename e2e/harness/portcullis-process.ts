@@ -1,9 +1,9 @@
 // The built program as a child process: manifests in a temporary folder, free ports, audit lines from stdout, text for people from stderr.
 // What a platform team's pipeline would do, and nothing the program does not offer.
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -133,6 +133,20 @@ export async function builtProgram(): Promise<string> {
   const newest = Math.max(...[...sources, join(ROOT, 'package.json')].map(modified));
   if (modified(program) < newest) await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd: ROOT });
   return program;
+}
+
+/**
+ * Copies what is shipped of the program, built first when need be: the entries and the chunks they share, without source maps.
+ * @returns the file to start
+ */
+export async function copyProgram(folder: string): Promise<string> {
+  const program = await builtProgram();
+  for (const name of ['portcullis.js', 'portcullis-load.js', 'package.json', 'chunks'])
+    cpSync(join(dirname(program), name), join(folder, name), {
+      recursive: true,
+      filter: (source) => !source.endsWith('.map'),
+    });
+  return join(folder, 'portcullis.js');
 }
 
 /** 0 for what is not there, or no longer. */

@@ -1,6 +1,6 @@
-// The one file that is shipped, alone in an empty folder: no packages beside it, no store, no operator, and quickly ready, because pipelines
-// start it as a sidecar and wait only seconds.
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+// What is shipped of the program, alone in a folder: two entries and their chunks, no packages beside them, no store, no operator, and quickly
+// ready, because pipelines start it as a sidecar and wait only seconds.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startMockAnthropic } from '../harness/mock-anthropic.ts';
 import {
-  builtProgram,
+  copyProgram,
   startPortcullis,
   type PortcullisProcess,
   type StartOptions,
@@ -26,8 +26,7 @@ let gateway: PortcullisProcess | undefined;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-artefact-'));
-  program = join(folder, 'portcullis.js');
-  copyFileSync(await builtProgram(), program);
+  program = await copyProgram(folder);
 });
 
 afterEach(async () => {
@@ -50,7 +49,7 @@ function ask(url: string, key: string) {
   });
 }
 
-test('[OPS-29] the file alone serves a file configuration, ready within five seconds', async () => {
+test('[OPS-29] the folder alone serves a file configuration, ready within five seconds', async () => {
   const mock = await startMockAnthropic();
   try {
     const { url, readyMs } = await start(basicResources(mock.url));
@@ -58,7 +57,7 @@ test('[OPS-29] the file alone serves a file configuration, ready within five sec
     const answer = await ask(url, CI_KEY);
     expect(answer.statusCode).toBe(200);
     expect(await answer.body.text()).toContain('event: message_stop');
-    expect(readdirSync(folder)).toEqual(['portcullis.js']);
+    expect(readdirSync(folder).sort()).toEqual(['chunks', 'package.json', 'portcullis-load.js', 'portcullis.js']);
   } finally {
     await mock.close();
   }
@@ -109,8 +108,7 @@ test('an upgrade in place leaves the old program serving, takes no edit and says
   const mock = await startMockAnthropic();
   const resources = basicResources(mock.url);
   const running = await start(resources);
-  copyFileSync(await builtProgram(), `${program}.new`);
-  renameSync(`${program}.new`, program);
+  await copyProgram(folder);
   // The edit is never taken over, so its promise is left alone.
   void running
     .edit({ ...resources, secrets: { ...resources.secrets, [`${NAMESPACE}/other`]: { a: 'b' } } })

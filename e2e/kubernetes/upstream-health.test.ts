@@ -1,5 +1,10 @@
 // An Upstream's health on a real API server: found out by pods, told through their Leases, written by the operator. Everything runs under the
 // rules that are shipped.
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { UPSTREAMS_ANNOTATION } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
@@ -35,7 +40,7 @@ const secret = (token: string, annotations: object = {}): string =>
   });
 
 beforeAll(async () => {
-  cluster = await install();
+  cluster = await install({ namespaces: ['other'] });
   cluster.mock.behave(({ headers }) =>
     accepts.includes(String(headers['x-api-key']))
       ? { kind: 'text' }
@@ -61,22 +66,24 @@ spec:
 
 afterAll(() => cluster?.close());
 
-const upstream = () =>
-  cluster.plane.admin.get<UpstreamStatus>(RESOURCE.Upstream, { namespace: cluster.namespace, name: 'anthropic' });
+const upstream = (name = 'anthropic') =>
+  cluster.plane.admin.get<UpstreamStatus>(RESOURCE.Upstream, { namespace: cluster.namespace, name });
 
-async function condition(type: string) {
-  const { status } = await upstream();
+async function condition(type: string, name?: string) {
+  const { status } = await upstream(name);
   return status?.conditions?.find((each) => each.type === type);
 }
 
-async function eventReasons(): Promise<string[]> {
+async function eventReasons(name = 'anthropic'): Promise<string[]> {
   const { items } = await cluster.plane.admin.list<KubeEvent>(RESOURCE.Event, { namespace: cluster.namespace }, {});
-  return items.flatMap(({ regarding, type, reason }) => (regarding?.kind === 'Upstream' ? [`${type} ${reason}`] : []));
+  return items.flatMap(({ regarding, type, reason }) =>
+    regarding?.kind === 'Upstream' && regarding.name === name ? [`${type} ${reason}`] : [],
+  );
 }
 
-const becomes = (type: string, expected: object | undefined): Promise<void> =>
+const becomes = (type: string, expected: object | undefined, name?: string): Promise<void> =>
   vi.waitFor(async () => {
-    const found = await condition(type);
+    const found = await condition(type, name);
     if (expected === undefined) expect(found).toBeUndefined();
     else expect(found).toMatchObject(expected);
   }, POLL);
@@ -154,4 +161,98 @@ test('[PROV-17] a Lease is not renewed more often for what does not change, and 
   await new Promise((resolve) => setTimeout(resolve, 12_000));
   expect(await leases()).toEqual(before);
   expect((await upstream()).metadata.resourceVersion).toBe(version);
+});
+
+/** One key, and a certificate for each number of days. */
+async function certificates<const Days extends readonly number[]>(days: Days) {
+  const folder = await mkdtemp(join(tmpdir(), 'ends-'));
+  const [key, first, made] = ['key', 'first', 'made'].map((name) => join(folder, name)) as [string, string, string];
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' });
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  try {
+    openssl('req', '-x509', ...curve, '-keyout', key, '-out', first, '-subj', '/CN=gateway');
+    const pems: string[] = [];
+    for (const each of days) {
+      openssl('x509', '-in', first, '-signkey', key, '-days', String(each), '-out', made);
+      pems.push(await readFile(made, 'utf8'));
+    }
+    return { key: await readFile(key, 'utf8'), pems: pems as { [At in keyof Days]: string } };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test('[PROV-25] [AUDIT-19] a client certificate and a private CA say themselves when they end', async () => {
+  const { key, pems } = await certificates([5, 20, -1, 60]);
+  const [soon, later, past, fresh] = pems;
+  const put = (client: string, authority: string) =>
+    cluster.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'mtls' },
+        stringData: { 'tls.crt': client, 'tls.key': key, 'ca.crt': authority },
+      }),
+    );
+  await put(soon, later);
+  await cluster.apply(`
+apiVersion: portcullis.dev/v1alpha1
+kind: Upstream
+metadata: {name: private}
+spec:
+  gatewayRef: {name: claude}
+  provider: Anthropic
+  baseUrl: ${cluster.mock.url}
+  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
+  tls:
+    caRef: {name: mtls, key: ca.crt}
+    clientCertificate: {certificateRef: {name: mtls, key: tls.crt}, keyRef: {name: mtls, key: tls.key}}
+`);
+  const message = expect.stringMatching(
+    /^The client certificate in key tls\.crt of Secret ai\/mtls.* A CA certificate in key ca\.crt of Secret ai\/mtls/,
+  );
+  await becomes('CredentialExpiring', { status: 'True', reason: 'WithinSevenDays', message }, 'private');
+  const end = new X509Certificate(soon).validToDate.toISOString();
+  expect((await upstream('private')).status?.credentialExpiresAt).toBe(`${end.slice(0, 19)}Z`);
+  expect(await cluster.operators[0]!.metrics()).toMatch(/credential_expires_seconds\{upstream="ai\/private"\} 43\d{4}/);
+  expect(await condition('CredentialExpiring')).toBeUndefined();
+
+  await put(past, later);
+  await becomes('CredentialExpiring', { status: 'True', reason: 'Expired' }, 'private');
+  const told = ['WithinSevenDays', 'Expired'].map((step) => `Warning CredentialExpiring${step}`);
+  await vi.waitFor(async () => expect(await eventReasons('private')).toEqual(expect.arrayContaining(told)), POLL);
+
+  await put(fresh, fresh);
+  await becomes('CredentialExpiring', undefined, 'private');
+  await cluster.kubectl('delete', 'upstream', 'private');
+});
+
+test('[TEN-09] the operator’s figures of objects of one name in two namespaces are kept apart', async () => {
+  await cluster.apply(secret(GOOD), 'other');
+  await cluster.apply(
+    `
+apiVersion: portcullis.dev/v1alpha1
+kind: Gateway
+metadata: {name: claude}
+spec: {publicUrl: "http://localhost:8080", deployment: {replicas: 1}}
+---
+apiVersion: portcullis.dev/v1alpha1
+kind: Upstream
+metadata: {name: anthropic}
+spec:
+  gatewayRef: {name: claude}
+  provider: Anthropic
+  baseUrl: ${cluster.mock.url}
+  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
+`,
+    'other',
+  );
+  const series = async (label: string): Promise<ReadonlySet<string>> => {
+    const text = await cluster.operators[0]!.metrics();
+    return new Set(Array.from(text.matchAll(new RegExp(`[{,]${label}="([^"]*)"`, 'g')), ([, value]) => value!));
+  };
+  await vi.waitFor(async () => {
+    expect(await series('gateway')).toEqual(new Set(['ai/claude', 'other/claude']));
+    expect(await series('upstream')).toEqual(new Set(['ai/anthropic', 'other/anthropic']));
+  }, POLL);
 });

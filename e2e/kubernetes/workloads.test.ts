@@ -92,6 +92,7 @@ const EVERYTHING = {
       externalTrafficPolicy: 'Local',
     },
     serviceAccount: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:x' } },
+    tokens: [{ name: 'aws', audience: 'sts.amazonaws.com' }],
   },
   networkPolicy: {
     enabled: true,

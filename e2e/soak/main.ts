@@ -2,12 +2,12 @@
 // upstreams that fail, configurations that change; now and then everybody pauses and the process is looked at. Exit 1 when memory, sockets,
 // slots or records are not what they should be.
 import { Agent } from 'node:http';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCommandProcess } from '../bench/child-process.ts';
-import { builtProgram, startPortcullis } from '../harness/portcullis-process.ts';
+import { copyProgram, startPortcullis } from '../harness/portcullis-process.ts';
 import { call, rubbish, type Target } from './client.ts';
 import { breakAndMend, configuration, farewell } from './configurations.ts';
 import { Ledger } from './ledger.ts';
@@ -45,8 +45,7 @@ const upstreams = await startCommandProcess<Upstreams, object, UpstreamState>(
 );
 // A copy: the program reads itself again for each reload, and a build beside the soak would make it another one.
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-soak-'));
-const program = join(folder, 'portcullis.mjs');
-copyFileSync(await builtProgram(), program);
+const program = await copyProgram(folder);
 const portcullis = await startPortcullis(configuration(upstreams.ready, 0), { program });
 const metricsPort = /^ {2}metrics:\n {4}port: (\d+)$/m.exec(
   readFileSync(join(portcullis.folder, 'portcullis.yaml'), 'utf8'),

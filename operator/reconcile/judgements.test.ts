@@ -87,7 +87,12 @@ function reporting(keys: readonly CustomObject[]) {
   const tracker = new ProgrammedTracker({ now: () => 0 });
   const offered: string[] = [];
   const writer = { offer: (_: ResourceType, { metadata }: CustomObject) => void offered.push(metadata.name) };
-  const report = new StatusReport(tracker, new UpstreamFactsBook(tracker, world), writer as never, () => 1_000);
+  const report = new StatusReport(
+    tracker,
+    new UpstreamFactsBook(tracker, world, new Map()),
+    writer as never,
+    () => 1_000,
+  );
   const state = { replicas: { ready: 0, current: 0 }, paused: false };
   const served = new Map<string, Serving>([[GATEWAY, { state, retry: false }]]);
   const pass = async (compiled: Compiled, full: boolean) => {

@@ -68,4 +68,52 @@ describe('[PROV-25] a known end', () => {
       '40 Warning CredentialExpiringExpired',
     ]);
   });
+
+  test('says that it is a certificate, which and where', () => {
+    const expiresAt = NOW + 5 * DAY;
+    const told = (role: 'Client' | 'Authority', at: number) =>
+      life({ name: 'ai/mtls', expiresAt: at, certificate: { role, key: 'tls.crt' } }).conditions[0];
+    expect(told('Client', expiresAt)).toMatchObject({
+      reason: 'WithinSevenDays',
+      message:
+        'The client certificate in key tls.crt of Secret ai/mtls, or one that follows it there, ends at 2026-11-26T12:00:00Z: put a new one and its key there.',
+    });
+    expect(told('Authority', NOW - DAY)).toMatchObject({
+      status: 'True',
+      reason: 'Expired',
+      message:
+        'A CA certificate in key tls.crt of Secret ai/mtls, by which the upstream is known, has ended at 2026-11-20T12:00:00Z: put its successor there.',
+    });
+  });
+
+  test('does not hide the next one', () => {
+    const certificate = { role: 'Client', key: 'tls.crt' } as const;
+    const secrets = [
+      secret({ name: 'ai/mtls', expiresAt: NOW + 20 * DAY, certificate }),
+      secret({ expiresAt: NOW + 2 * DAY }),
+      secret({ name: 'ai/far', expiresAt: NOW + 50 * DAY }),
+    ];
+    const { conditions, fields, wakeAt } = credentialLife(secrets, MAX_AGE, NOW);
+    expect(conditions).toHaveLength(1);
+    expect(conditions[0]).toMatchObject({
+      reason: 'WithinSevenDays',
+      message: expect.stringMatching(/^The credential in Secret ai\/key .* The client certificate in .*there\.$/),
+    });
+    expect(fields).toEqual({ credentialExpiresAt: '2026-11-23T12:00:00Z' });
+    expect(wakeAt).toBe(NOW + DAY);
+    // Without the first the others still have their time.
+    expect(credentialLife(secrets.slice(0, 1), MAX_AGE, NOW).wakeAt).toBe(NOW + 13 * DAY);
+    expect(credentialLife(secrets.slice(2), MAX_AGE, NOW)).toMatchObject({ conditions: [], wakeAt: NOW + 20 * DAY });
+  });
+
+  test('[AUDIT-19] that comes near beside another makes an Event of its own', () => {
+    const status = (...ends: [string, number][]) => {
+      const secrets = ends.map(([name, days]) => secret({ name, expiresAt: NOW + days * DAY }));
+      return statusFor('Upstream', { health: credentialLife(secrets, MAX_AGE, NOW) });
+    };
+    const told = eventsOf('Upstream', status(['ai/key', 2], ['ai/mtls', 31]), status(['ai/key', 2], ['ai/mtls', 30]));
+    expect(told).toHaveLength(1);
+    expect(told[0]?.note).toContain('ai/mtls');
+    expect(eventsOf('Upstream', status(['ai/key', 2]), status(['ai/key', 2]))).toEqual([]);
+  });
 });

@@ -133,7 +133,11 @@ export function desiredStatus(input: DesiredInput): Desired {
   return { status, ...(wakeAt === undefined ? {} : { wakeAt }) };
 }
 
-function programmedOf({ compiled, programmed, gateway }: DesiredInput, accepted: Verdict, refs: Verdict): Verdict {
+function programmedOf(
+  { compiled, programmed, health, gateway }: DesiredInput,
+  accepted: Verdict,
+  refs: Verdict,
+): Verdict {
   if (accepted.status === 'Unknown') return PENDING;
   if (accepted.status === 'False') {
     const text =
@@ -147,7 +151,9 @@ function programmedOf({ compiled, programmed, gateway }: DesiredInput, accepted:
     return { status: 'False', reason: 'RefsNotResolved', message: 'Not part of the configuration; see ResolvedRefs.' };
   }
   if (gateway?.fault !== undefined) return { status: 'False', ...gateway.fault };
-  return programmed ?? PENDING;
+  const verdict = programmed ?? PENDING;
+  // A pod that has loaded everything may still not know what to do with it.
+  return verdict.status === 'True' ? (health?.notProgrammed ?? verdict) : verdict;
 }
 
 function readyOf(

@@ -7,6 +7,7 @@
 import { API_VERSION, type Kind } from '#shared/api/kinds.ts';
 import type { KubeObject, ResourceType } from '#shared/kube/object.ts';
 import { conditionOf, type StatusObject, type StoredCondition } from './stored.ts';
+import { UNSUPPORTED } from './upstream-health.ts';
 
 export interface EventNote {
   readonly type: 'Normal' | 'Warning';
@@ -79,26 +80,29 @@ function programming(kind: Kind, before: StatusObject, after: StatusObject): Eve
     const news = was?.status !== 'True' || (kind !== 'VirtualKey' && was.observedGeneration !== is.observedGeneration);
     return worthwhile && news ? [note('Normal', is.reason, action, is.message)] : [];
   }
-  if (kind !== 'Gateway' || is.status !== 'False' || is.reason === 'NotAccepted') return [];
-  if (is.reason === 'ReplicasBehind' || sameFault(was, is)) return [];
-  // Before the first replica is up there is nothing to complain of.
-  const starting = was?.status !== 'True' && is.reason === 'NoReadyReplica';
-  return starting ? [] : [note('Warning', is.reason, action, is.message)];
+  return isWarning(kind, was, is) ? [note('Warning', is.reason, action, is.message)] : [];
 }
 
-/** How many replicas are of an opinion is in the message, and no news. */
+/** Whether a Programmed that is not True is told. */
+function isWarning(kind: Kind, was: StoredCondition | undefined, is: StoredCondition): boolean {
+  if (is.reason === UNSUPPORTED) return reasonIsNew(was, is);
+  if (kind !== 'Gateway' || is.status !== 'False' || is.reason === 'NotAccepted') return false;
+  if (is.reason === 'ReplicasBehind' || sameFault(was, is)) return false;
+  // Before the first replica is up there is nothing to complain of.
+  return was?.status === 'True' || is.reason !== 'NoReadyReplica';
+}
+
 function probing(type: string, before: StatusObject, after: StatusObject): EventNote[] {
   const [was, is] = [conditionOf(before, type), conditionOf(after, type)];
-  if (is?.status === 'False' && (was?.status !== 'False' || was.reason !== is.reason))
-    return [note('Warning', is.reason, 'Probe', is.message)];
+  if (is?.status === 'False' && reasonIsNew(was, is)) return [note('Warning', is.reason, 'Probe', is.message)];
   if (is?.status === 'True' && was?.status === 'False') return [note('Normal', is.reason, 'Probe', is.message)];
   return [];
 }
 
-/** Each step towards an end is told. */
+/** Each step towards an end is told, and what else comes near it. */
 function nearing(type: string, before: StatusObject, after: StatusObject): EventNote[] {
   const [was, is] = [conditionOf(before, type), conditionOf(after, type)];
-  if (is === undefined || is.reason === was?.reason) return [];
+  if (is === undefined || (is.reason === was?.reason && is.message === was.message)) return [];
   return [note('Warning', type === is.reason ? type : `${type}${is.reason}`, 'CheckLifetime', is.message)];
 }
 
@@ -120,6 +124,11 @@ function pause(kind: Kind, before: StatusObject, after: StatusObject): EventNote
   const [was, is] = [conditionOf(before, 'Ready'), conditionOf(after, 'Ready')];
   if (kind !== 'Gateway' || is?.reason !== 'Paused' || was?.reason === 'Paused') return [];
   return [note('Normal', 'Paused', 'Publish', is.message)];
+}
+
+/** How many replicas are of an opinion is in the message, and no news. */
+function reasonIsNew(was: StoredCondition | undefined, is: StoredCondition): boolean {
+  return was?.status !== 'False' || was.reason !== is.reason;
 }
 
 /** The same complaint about a later generation is not news; another reason is. */

@@ -5,8 +5,9 @@ import { conditionOf } from './stored.ts';
 import { eventsOf } from './events.ts';
 import { ProgrammedTracker } from './programmed.ts';
 import type { Replica } from './replicas.ts';
-import { GATEWAY, lease, pod, statusFor } from './testing.ts';
+import { GATEWAY, lease, LOADED, pod, statusFor } from './testing.ts';
 import { upstreamHealth } from './upstream-health.ts';
+import type { Verdict } from './verdict.ts';
 
 const AT = '2026-11-21T12:00:00.000Z';
 const bad = (reason: string, message = `why ${reason}`): Facet => ({ status: 'False', reason, message });
@@ -55,6 +56,61 @@ describe('[PROV-17] what the replicas say together', () => {
       lastProbeTime: '2026-11-21T13:00:00Z',
       quotas: [{ model: 'm', requestsPerMinute: 50, inputTokensPerMinute: 400 }],
     });
+  });
+});
+
+describe('[OPS-12] replicas whose release cannot serve it', () => {
+  const old: UpstreamWord = { unknown: 'provider Quantum' };
+  const older: UpstreamWord = { unknown: 'credential AWS Badge' };
+  const statusOf = (words: (UpstreamWord | undefined)[], programmed: Verdict = LOADED) =>
+    statusFor('Upstream', { programmed, health: upstreamHealth('ai/a', replicas(...words)) });
+
+  test.each<[string, (UpstreamWord | undefined)[], string]>([
+    ['one', [good, old, good], '1 of 3 replicas cannot serve it: their release does not know provider Quantum; '],
+    [
+      'two of different age',
+      [older, old, good],
+      '2 of 3 replicas cannot serve it: their release does not know credential AWS Badge, provider Quantum; ',
+    ],
+    ['one, and one that is silent', [old, undefined], '1 of 2 replicas cannot serve it: '],
+    ['all', [old, old], '2 of 2 replicas cannot serve it: '],
+  ])('%s: the Upstream is not Programmed', (_, words, message) => {
+    const status = statusOf(words);
+    const { message: told, ...rest } = conditionOf(status, 'Programmed')!;
+    expect(rest).toMatchObject({ status: 'False', reason: 'UnsupportedByRelease' });
+    expect(told.startsWith(message)).toBe(true);
+    expect(conditionOf(status, 'Ready')).toMatchObject({ status: 'False', reason: 'UnsupportedByRelease' });
+  });
+
+  test('say nothing of its credential, and do not speak for those that can', () => {
+    expect(said('CredentialsValid', old, refused)).toMatchObject({ status: 'False', message: 'why BadCredential' });
+    expect(said('Reachable', old, good)?.status).toBe('True');
+    expect(said('CredentialsValid', old, old)).toMatchObject({ status: 'Unknown', reason: 'UnsupportedByRelease' });
+    expect(said('CredentialsValid', old, undefined)).toMatchObject({ status: 'Unknown', reason: 'Probing' });
+  });
+
+  test('count only once it is loaded', () => {
+    const behind = { status: 'False', reason: 'ReplicasBehind', message: '1 of 2.' } as const;
+    expect(conditionOf(statusOf([old, good], behind), 'Programmed')).toMatchObject(behind);
+  });
+
+  test('make an Event when the first appears and when the last is gone', () => {
+    const [fine, one, two] = [
+      [good, good],
+      [old, good],
+      [old, old],
+    ].map((words) => statusOf(words)) as [
+      ReturnType<typeof statusOf>,
+      ReturnType<typeof statusOf>,
+      ReturnType<typeof statusOf>,
+    ];
+    const told = (before: typeof fine, after: typeof fine) =>
+      eventsOf('Upstream', before, after).flatMap(({ type, reason, action }) =>
+        action === 'Publish' ? [`${type} ${reason}`] : [],
+      );
+    expect(told(fine, one)).toEqual(['Warning UnsupportedByRelease']);
+    expect(told(one, two)).toEqual([]);
+    expect(told(two, fine)).toEqual(['Normal Programmed']);
   });
 });
 

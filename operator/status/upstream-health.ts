@@ -12,30 +12,60 @@ export interface Health {
   readonly fields: Readonly<Record<string, unknown>>;
   /** Why calls cannot be sent there, from anywhere. */
   readonly notReady?: Verdict;
+  /** Why some pod passes it over in what it has loaded. */
+  readonly notProgrammed?: Verdict;
 }
 
+/** Reason of Programmed while some pod is of a release that cannot serve what its Upstream asks for. */
+export const UNSUPPORTED = 'UnsupportedByRelease';
+
 const UNHEARD: Facet = { status: 'Unknown', reason: 'Probing', message: 'No replica has told yet.' };
+const NOT_SERVED: Facet = {
+  status: 'Unknown',
+  reason: UNSUPPORTED,
+  message: 'No replica can serve it; see Programmed.',
+};
 
 /**
  * @param key `namespace/name` of the Upstream
  * @param replicas those that are ready
  */
 export function upstreamHealth(key: string, replicas: readonly Replica[]): Health {
-  const words = replicas.flatMap(({ upstreams }) => upstreams[key] ?? []);
-  const credentials = merged(words.map((word) => word.credentials ?? ACCEPTED));
-  const reachable = merged(words.map((word) => word.reachable ?? ANSWERS));
+  const all = replicas.flatMap(({ upstreams }) => upstreams[key] ?? []);
+  const words = all.filter(({ unknown }) => unknown === undefined);
+  const unable = all.flatMap(({ unknown }) => unknown ?? []);
+  const unheard = unable.length > 0 && unable.length === replicas.length ? NOT_SERVED : UNHEARD;
+  const credentials = merged(
+    words.map((word) => word.credentials ?? ACCEPTED),
+    unheard,
+  );
+  const reachable = merged(
+    words.map((word) => word.reachable ?? ANSWERS),
+    unheard,
+  );
   const models = words.flatMap((word) => word.models ?? []);
   const conditions = [condition('CredentialsValid', credentials.facet), condition('Reachable', reachable.facet)];
-  if (models.length > 0) conditions.push(condition('ModelsAvailable', merged(models).facet));
+  if (models.length > 0) conditions.push(condition('ModelsAvailable', merged(models, unheard).facet));
   const failing = credentials.everywhere ? credentials.facet : reachable.everywhere ? reachable.facet : undefined;
-  return { conditions, fields: fieldsOf(words), ...(failing === undefined ? {} : { notReady: failing }) };
+  return {
+    conditions,
+    fields: fieldsOf(words),
+    ...(failing === undefined ? {} : { notReady: failing }),
+    ...(unable.length === 0 ? {} : { notProgrammed: unsupported(unable, replicas.length) }),
+  };
 }
 
-function merged(facets: readonly Facet[]): { readonly facet: Facet; readonly everywhere: boolean } {
+function unsupported(unable: readonly string[], replicas: number): Verdict {
+  const unknown = [...new Set(unable)].sort().join(', ');
+  const message = `${unable.length} of ${replicas} replicas cannot serve it: their release does not know ${unknown}; upgrade the data plane.`;
+  return { status: 'False', reason: UNSUPPORTED, message };
+}
+
+function merged(facets: readonly Facet[], unheard: Facet): { readonly facet: Facet; readonly everywhere: boolean } {
   const bad = facets.filter(({ status }) => status === 'False');
   const [first] = bad;
   if (first === undefined) {
-    return { facet: facets.find(({ status }) => status === 'True') ?? facets[0] ?? UNHEARD, everywhere: false };
+    return { facet: facets.find(({ status }) => status === 'True') ?? facets[0] ?? unheard, everywhere: false };
   }
   if (bad.length === facets.length) return { facet: first, everywhere: true };
   const message = `On ${bad.length} of ${facets.length} replicas: ${first.message}`;

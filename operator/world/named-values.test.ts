@@ -60,6 +60,11 @@ test('[PROV-16] while the API server does not answer, the last value holds, and 
 
 test('what nothing names any more is forgotten', async () => {
   await read('1');
+  expect(values.get('ai/s')?.get('token')?.reveal()).toBe('first');
+  await read('1', []);
+  expect(values.get('ai/s')).toBeUndefined();
+  asked.length = 0;
+  await read('1');
   await read('1', []);
   await read('1');
   expect(asked).toHaveLength(2);

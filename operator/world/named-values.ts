@@ -73,6 +73,11 @@ export class NamedValues<V> {
     return { complete, values: new Map(Array.from(next, ([name, { values }]) => [name, values])) };
   }
 
+  /** What was last read of an object, `namespace/name`; undefined when nothing was. */
+  get(name: string): ReadonlyMap<string, V> | undefined {
+    return this.#held.get(name)?.values;
+  }
+
   async #get(name: string): Promise<Held<V> | undefined> {
     const slash = name.indexOf('/');
     try {

@@ -7,16 +7,19 @@ import type { SecretText } from '#shared/secret-text.ts';
  * @param value the clear key
  * @returns 32 bytes
  */
-export function keyHash(pepper: string | Uint8Array | KeyObject, value: string): Buffer {
+export function keyHash(pepper: string | Uint8Array | HashingKey, value: string): Buffer {
   return createHmac('sha256', pepper).update(value).digest();
 }
 
 /** {@link keyHash} in hex, as entries hold it. */
-export function hexKeyHash(pepper: string | Uint8Array | KeyObject, value: string): string {
+export function hexKeyHash(pepper: string | Uint8Array | HashingKey, value: string): string {
   return createHmac('sha256', pepper).update(value).digest('hex');
 }
 
-/** A pepper made ready once: a hash then takes two thirds of the time. */
-export function hashingKey(pepper: SecretText): KeyObject {
+/** A pepper made ready by {@link hashingKey}. */
+export type HashingKey = KeyObject;
+
+/** Makes a pepper ready once: a hash then takes two thirds of the time. */
+export function hashingKey(pepper: SecretText): HashingKey {
   return createSecretKey(Buffer.from(pepper.reveal()));
 }

@@ -59,8 +59,11 @@ export function shardJson(entries: readonly KeyEntry[]): Buffer {
 
 /** @param entries sorted by hash */
 export function cutShards(entries: readonly KeyEntry[]): KeyShard[] {
-  return splitEntries(entries, shardCount(entries.length)).map((shard) => {
-    const json = shardJson(shard);
-    return { json, sha256: digestOf(json) };
-  });
+  return splitEntries(entries, shardCount(entries.length)).map(keyShard);
+}
+
+/** @param entries of one shard, sorted by hash */
+export function keyShard(entries: readonly KeyEntry[]): KeyShard {
+  const json = shardJson(entries);
+  return { json, sha256: digestOf(json) };
 }

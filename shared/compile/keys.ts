@@ -1,10 +1,9 @@
 // Virtual keys: value to hash, state and end of life, and what to do when two objects hold the same value. Runs once per key
 // and there may be a hundred thousand, so nothing here is built per key that could be built once.
-import type { KeyObject } from 'node:crypto';
 import { objectKey, type Resource } from '#shared/api/kinds.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { hexKeyHash } from '#shared/bundle/key-hash.ts';
+import { hexKeyHash, type HashingKey } from '#shared/bundle/key-hash.ts';
 import { parseDuration } from '#shared/duration.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { displayPrefix, valueFault } from './key-value.ts';
@@ -30,7 +29,7 @@ export interface KeyContext {
     readonly environment?: string | undefined;
   };
   /** Of the Gateway, see {@link hexKeyHash}. */
-  readonly pepper: KeyObject;
+  readonly pepper: HashingKey;
   readonly secrets: CompileInput['secrets'];
   readonly tombstones: ReadonlySet<string>;
   readonly credentials: CompileInput['credentials'];

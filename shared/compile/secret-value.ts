@@ -22,7 +22,7 @@ const FORMS: Readonly<Record<SecretForm, { readonly fits: (text: string) => bool
   },
   Certificates: {
     fits: (text) => {
-      const blocks = text.match(CERTIFICATE) ?? [];
+      const blocks = pemCertificates(text);
       return blocks.length > 0 && blocks.every((block) => reads(() => new X509Certificate(block)));
     },
     fault: 'holds no PEM certificates, or one that cannot be read; put the certificates there',
@@ -36,6 +36,11 @@ const FORMS: Readonly<Record<SecretForm, { readonly fits: (text: string) => bool
     fault: 'is not the JSON of a service account key; put the file there as Google Cloud gave it',
   },
 };
+
+/** The certificates in a PEM text, whatever stands between them. */
+export function pemCertificates(text: string): readonly string[] {
+  return text.match(CERTIFICATE) ?? [];
+}
 
 /** Reads one value; messages name the Secret and the key, never what is in it. */
 export function readSecret(

@@ -1,10 +1,11 @@
 // Token files under the folder of the operator, against the tokens of the Gateway. Files elsewhere are nobody's business here.
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { entra, federation, pool, PROVIDER_SPECS, roleArn } from '#shared/api/provider-case.ts';
 import { changed, type Changes } from '#shared/api/rule-case.ts';
 import type { ProviderFamily } from '#shared/catalog/families.ts';
 import { compile } from './compile.ts';
-import { condition, gateway, inputOf, object, statusOf } from './testing.ts';
+import { condition, gateway, inputOf, object, readInput, statusOf } from './testing.ts';
 
 const FOLDER = '/var/run/secrets/portcullis/tokens';
 const ELSEWHERE = '/var/run/secrets/eks.amazonaws.com/serviceaccount/token';
@@ -114,4 +115,18 @@ test.each([`${FOLDER}2/aws`, `${FOLDER}/../aws`, '/var/run/secrets/portcullis/aw
 test.each([`/var/run/secrets//portcullis/tokens/aws`, `${FOLDER}/./aws`])('%s is the same file', (tokenFile) => {
   expect(compiled(anthropic, tokenFile, ['aws']).upstreams).toEqual(['up']);
   expect(compiled(anthropic, tokenFile, ['other']).upstreams).toEqual([]);
+});
+
+test('every token file of the sample has its entry, with the audience that a missing one would be told', () => {
+  const sample = readFileSync(new URL('../../crds/samples/providers.yaml', import.meta.url), 'utf8');
+  const refsOf = (yaml: string) =>
+    compile(readInput(yaml)).statuses.flatMap(({ kind, conditions }) =>
+      conditions.flatMap(({ type, message }) => (kind === 'Upstream' && type === 'ResolvedRefs' ? [message] : [])),
+    );
+  expect(refsOf(sample).join()).not.toContain('deployment.tokens');
+  const without = refsOf(sample.replace(/^ {2}deployment:\n(?: {4}.*\n)+/m, '')).join();
+  for (const [, name, audience] of sample.matchAll(/^ {6}- name: (\w+).*\n {8}audience: (\S+)/gm)) {
+    expect(without).toContain(`add {name: ${name}, audience: ${audience}}`);
+  }
+  expect(without.match(/spec\.deployment\.tokens/g)).toHaveLength(4);
 });

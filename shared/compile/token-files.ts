@@ -1,6 +1,5 @@
 // Token files of Upstreams that lie where the operator mounts the tokens of a Gateway: each must be one of them. Files elsewhere come from
 // somebody else, such as the webhook of a cloud, and nothing is known of them here.
-import { posix } from 'node:path';
 import type { Resource } from '#shared/api/kinds.ts';
 import { LABEL } from '#shared/api/scalars.ts';
 import { TOKENS_FOLDER } from '#shared/api/token-file.ts';
@@ -22,7 +21,7 @@ export function checkTokenFile(
 ): void {
   const file = tokenFileOf(resource.spec);
   if (file === undefined) return;
-  const path = posix.normalize(file.path);
+  const path = plain(file.path);
   if (path !== TOKENS_FOLDER && !path.startsWith(`${TOKENS_FOLDER}/`)) return;
   const name = path.slice(TOKENS_FOLDER.length + 1);
   if (gateway.spec.deployment.tokens.some((token) => token.name === name)) return;
@@ -31,6 +30,16 @@ export function checkTokenFile(
     ? `${owner} has no token ${name}; add {name: ${name}, audience: ${file.audience}} to its spec.deployment.tokens, with another audience if the provider was told one`
     : `the tokens of ${owner} are files ${TOKENS_FOLDER}/<name>, one for each entry of its spec.deployment.tokens; name one of these`;
   report.unresolved('RefNotFound', `${file.field}: ${message}; no call goes to this upstream until then`);
+}
+
+/** The same file by its shortest path. */
+function plain(path: string): string {
+  const steps: string[] = [];
+  for (const step of path.split('/')) {
+    if (step === '..') steps.pop();
+    else if (step !== '' && step !== '.') steps.push(step);
+  }
+  return `/${steps.join('/')}`;
 }
 
 function tokenFileOf(spec: UpstreamSpec): TokenFile | undefined {

@@ -12,6 +12,8 @@ const SECRET_WORD = 'medlar-2846';
 const FAMILIES = ['Anthropic', 'Bedrock', 'Vertex', 'Foundry'] as const;
 const MODES = CLAUDE_MODES.map((mode) => [mode.dialect, mode] as const);
 
+const BEDROCK = CLAUDE_MODES.find(({ dialect }) => dialect === 'Bedrock')!;
+
 const RETRIES = 2;
 /** In these modes the client takes a 401 for a token of the cloud that ran out and asks again, whatever it is told. */
 const STUBBORN: ReadonlySet<ClaudeMode['dialect']> = new Set(['Vertex', 'ClaudePlatformAWS']);
@@ -120,12 +122,39 @@ describe.each(MODES)('%s', (_name, mode) => {
   });
 });
 
-describe('[XLAT-17] [XLAT-08] /context, which counts everything there is', () => {
-  test.each(MODES)('%s counts without a billed message', async (_name, mode) => {
+describe('/context, which counts everything there is', () => {
+  const context = async (mode: ClaudeMode): Promise<string[]> => {
     clouds.behave(() => ({ kind: 'count', inputTokens: COUNTED }));
     const result = await run(mode, keyOf('Anthropic'), { args: ['-p', '/context'] });
     expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('Context Usage') as string });
     expect(clouds.turns()).toEqual([]);
-    for (const { url } of clouds.asked('Anthropic')) expect(url).toContain('count_tokens');
+    const counts = clouds.exchanges().filter(({ request }) => /count[-_]tokens/.test(request.startLine));
+    expect(counts.length).toBeGreaterThan(10);
+    return counts.map(({ response }) => response!.startLine.split(' ')[1]!);
+  };
+
+  test.each(MODES.filter(([name]) => name !== 'Bedrock'))(
+    "[API-03] in the %s format every count is the provider's, and none a billed message",
+    async (_name, mode) => {
+      expect(new Set(await context(mode))).toEqual(new Set(['200']));
+      for (const { url } of clouds.asked('Anthropic')) expect(url).toContain('count_tokens');
+    },
+  );
+
+  test('[XLAT-08] the counts of Bedrock mode come without the key: not found, so that the client estimates', async () => {
+    expect(new Set(await context(BEDROCK))).toEqual(new Set(['404']));
+    expect(clouds.asked('Anthropic')).toEqual([]);
   });
+});
+
+test('[XLAT-17] what Bedrock mode asks at its start is answered at once, although it comes without the key', async () => {
+  clouds.behave(() => ({ kind: 'text', text: 'served' }));
+  const result = await ask(BEDROCK, keyOf('Anthropic'));
+  expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('served') as string });
+  const profiles = clouds.exchanges().filter(({ request }) => request.startLine.includes('/inference-profiles'));
+  expect(profiles.length).toBeGreaterThan(0);
+  for (const { request, response } of profiles) {
+    expect(request.headers['authorization']).toBeUndefined();
+    expect(response!.startLine).toContain(' 200 ');
+  }
 });

@@ -40,6 +40,9 @@ function messages(dialect: Dialect, prefix: string): ClientFormat {
     ...JSON_HEADERS,
     'anthropic-version',
     '2023-06-01',
+    // As Claude Platform on AWS has it; no family may get the client's.
+    'anthropic-workspace-id',
+    'wrkspc_client',
     'anthropic-beta',
     betas.join(','),
   ];

@@ -41,6 +41,8 @@ export interface Clouds {
   readonly mocks: Readonly<Record<ProviderFamily, MockCloud>>;
   /** Of every family, until told otherwise. Default: {@link namedBehaviours}. */
   behave(fn: Behave): void;
+  /** The platform team moves the holder of {@link MOVED_KEY} to a family. */
+  move(family: ProviderFamily): void;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,9 @@ export interface Clouds {
 export function upstreamOf(family: ProviderFamily): string {
   return `${NAMESPACE}/${family.toLowerCase()}`;
 }
+
+/** A key whose calls go where {@link Clouds.move} says. */
+export const MOVED_KEY = 'sk-pc-moved-0123456789abcdefghijklmnopqrstuvwxyzABCD';
 
 /** The key whose calls one family serves. */
 export function keyOf(family: ProviderFamily): string {
@@ -67,6 +72,7 @@ export async function startClouds(gatewaySpec: Readonly<Record<string, unknown>>
     gateway,
     mocks,
     behave,
+    move: (family) => gateway.reload(resourcesOf(clouds, gatewaySpec, family)),
     close: async () => {
       await gateway.close();
       await clouds.close();
@@ -74,26 +80,32 @@ export async function startClouds(gatewaySpec: Readonly<Record<string, unknown>>
   };
 }
 
-function resourcesOf({ upstreams }: MockClouds, gatewaySpec: Readonly<Record<string, unknown>>): Resources {
-  const names = PROVIDER_FAMILIES.map((family) => family.toLowerCase());
+/** @param moved where the calls of {@link MOVED_KEY} go */
+function resourcesOf(
+  { upstreams }: MockClouds,
+  gatewaySpec: Readonly<Record<string, unknown>>,
+  moved: ProviderFamily = 'Anthropic',
+): Resources {
+  const served = PROVIDER_FAMILIES.map(
+    (family) => [family.toLowerCase(), family.toLowerCase(), keyOf(family)] as const,
+  );
+  const keys = [...served, ['moved', moved.toLowerCase(), MOVED_KEY] as const];
   return {
     objects: [
       object('Gateway', 'claude', { publicUrl: 'http://127.0.0.1:1', dialects: ALL_DIALECTS, ...gatewaySpec }),
       ...upstreams,
-      ...names.flatMap((name) => [
+      ...keys.flatMap(([name, upstream]) => [
         policy(name, {
-          match: { keySelector: { matchLabels: { served: name } } },
+          match: { keySelector: { matchLabels: { holder: name } } },
           models: { allow: ['claude-*'] },
-          upstreams: { names: [name] },
+          upstreams: { names: [upstream] },
         }),
-        importedKey(name, { owner: { type: 'User', name: 'dev@corp.example' } }, { labels: { served: name } }),
+        importedKey(name, { owner: { type: 'User', name: 'dev@corp.example' } }, { labels: { holder: name } }),
       ]),
     ],
     secrets: {
       ...mockCloudSecrets(),
-      [`${NAMESPACE}/keys`]: Object.fromEntries(
-        PROVIDER_FAMILIES.map((family) => [family.toLowerCase(), keyOf(family)]),
-      ),
+      [`${NAMESPACE}/keys`]: Object.fromEntries(keys.map(([name, , key]) => [name, key])),
     },
   };
 }
@@ -101,7 +113,9 @@ function resourcesOf({ upstreams }: MockClouds, gatewaySpec: Readonly<Record<str
 /** With what it takes to put a real client in front. */
 export interface TappedClouds extends Clouds {
   readonly tap: Tap & { readonly socketPath: string };
-  /** Calls of the client since {@link TappedClouds.clear} that ask a model. */
+  /** What the client sent since {@link TappedClouds.clear}. */
+  exchanges(): Exchange[];
+  /** Of that, the calls that ask a model. */
   turns(): Exchange[];
   /** Audit records of calls that an upstream served since then. Waits for so many. */
   records(atLeast: number): Promise<readonly RecordedCall[]>;
@@ -118,11 +132,13 @@ export async function startTappedClouds(): Promise<TappedClouds> {
   const { audit } = clouds.gateway;
   let [seen, recorded] = [0, 0];
   let before = receivedBy(clouds);
+  const exchanges = (): Exchange[] => tap.exchanges().slice(seen);
   const records = (): readonly RecordedCall[] => audit.slice(recorded).filter(({ upstream }) => upstream !== undefined);
   return {
     ...clouds,
     tap: { ...tap, socketPath },
-    turns: () => tap.exchanges().slice(seen).filter(asksModel),
+    exchanges,
+    turns: () => exchanges().filter(asksModel),
     records: (atLeast) => eventually(() => (records().length >= atLeast ? records() : undefined)),
     asked: (family) => {
       const mock = clouds.mocks[family];

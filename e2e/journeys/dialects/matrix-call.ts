@@ -9,6 +9,8 @@ export interface Way {
   readonly clouds: Clouds;
   readonly dialect: ClientFormat;
   readonly family: ProviderFamily;
+  /** Default: the one of the family. */
+  readonly key?: string;
 }
 
 const MODEL = 'claude-sonnet-4-6';
@@ -32,12 +34,12 @@ export function asking(text: string, stream: boolean, more: readonly unknown[] =
   return { model: MODEL, betas: BETAS, stream, body: { ...body, messages: [{ role: 'user', content }, ...more] } };
 }
 
-export function withKey(family: ProviderFamily, ask: Ask): Ask {
-  return { ...ask, headers: [...(ask.headers ?? []), 'authorization', `Bearer ${keyOf(family)}`] };
+export function withKey({ family, key = keyOf(family) }: Way, ask: Ask): Ask {
+  return { ...ask, headers: [...(ask.headers ?? []), 'authorization', `Bearer ${key}`] };
 }
 
-export function sent({ clouds, family }: Way, ask: Ask): Promise<Answer> {
-  return send(clouds.gateway.url, withKey(family, ask));
+export function sent(way: Way, ask: Ask): Promise<Answer> {
+  return send(way.clouds.gateway.url, withKey(way, ask));
 }
 
 /** @throws with the body when it is no success */

@@ -70,6 +70,7 @@ describe.each(CLIENT_FORMATS.map((dialect) => [dialect.dialect, dialect] as cons
       const { model: asked, stream: _, anthropic_version: __, anthropic_beta: ___, ...rest } = received;
       expect(asked).toBe(model);
       expect(rest).toEqual(body);
+      expect(request.rawHeaders).not.toContain('wrkspc_client');
     });
   });
 });

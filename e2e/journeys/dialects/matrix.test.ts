@@ -131,7 +131,7 @@ async function error(way: Way): Promise<void> {
 }
 
 async function abort(way: Way): Promise<void> {
-  const opened = await open(clouds.gateway.url, withKey(way.family, way.dialect.turn(asking('slow', true))));
+  const opened = await open(clouds.gateway.url, withKey(way, way.dialect.turn(asking('slow', true))));
   await readUntil(opened.response, '');
   const request = clouds.mocks[way.family].requests.at(-1)!;
   opened.request.destroy();

@@ -1,6 +1,6 @@
 // What every SDK has to see, whatever it is written in, whatever it speaks and whoever serves it.
 import { expect } from 'vitest';
-import { COUNTED, RATE_LIMITED, TEXT, TOO_LONG } from './clouds.ts';
+import { RATE_LIMITED, TEXT, TOO_LONG } from './clouds.ts';
 
 /** The order of the events of a short text. */
 export const EVENTS = [
@@ -57,8 +57,4 @@ export function expectErrors(seen: Seen, names: readonly string[]): void {
       }) as object,
     ]);
   }
-}
-
-export function expectCount(seen: Seen): void {
-  expect(seen['count']).toBe(COUNTED);
 }
