@@ -29,7 +29,7 @@ export interface OperatorOptions {
   /** Of this process, never used again by another. */
   readonly identity: string;
   readonly version: string;
-  readonly workloads: Omit<WorkloadOptions, 'egressPorts' | 'pods'>;
+  readonly workloads: Omit<WorkloadOptions, 'egress' | 'pods'>;
   /** Statuses written a second. */
   readonly statusRate: number;
   readonly recorder: EventRecorder;

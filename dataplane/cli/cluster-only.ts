@@ -19,9 +19,12 @@ export function clusterOnlyNotes(objects: readonly RawObject[], places: LoadedFi
 
 function fieldNotes(object: RawObject, places: LoadedFiles['documents']): Fault[] {
   const { kind, spec } = object;
+  const fields = CLUSTER_ONLY[kind];
+  // Nearly every object is a key, which has no such field.
+  if (fields === undefined || typeof spec !== 'object' || spec === null) return [];
   const document = places.get(identity(object));
-  if (document === undefined || typeof spec !== 'object' || spec === null) return [];
-  return Object.entries(CLUSTER_ONLY[kind] ?? {})
+  if (document === undefined) return [];
+  return Object.entries(fields)
     .filter(([field]) => field in spec)
     .map(([field, why]) => ({
       ...document.locate(['spec', field]),

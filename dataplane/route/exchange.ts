@@ -154,7 +154,7 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     call.record.upstreamRequestId = headerText(headers['request-id']);
     call.record.cloudRequestId = headerText(headers['x-amzn-requestid']);
     const contentType = headerText(headers['content-type']) ?? '';
-    const inbound = target.provider.answer?.(operation, contentType, call.id);
+    const inbound = target.provider.answer?.(operation, contentType, call.id, target);
     const isStream = isEventStream(inbound?.contentType ?? contentType);
     this.#tap = openTap(isStream, this.#counting);
     const outbound = call.dialect.answer?.(operation, isStream);

@@ -76,7 +76,11 @@ async function bring(
     ),
   );
   const gateway = { kind: 'Gateway' as const, metadata: object.metadata, spec: gatewaySpec.parse(object.spec) };
-  const workloads = renderWorkloads(gateway, { image: 'portcullis:0.1.0', egressPorts: [443], pods });
+  const workloads = renderWorkloads(gateway, {
+    image: 'portcullis:0.1.0',
+    egress: { ports: [443], metadata: false },
+    pods,
+  });
   const seen = new Map<string, KubeObject>();
   for (const { type } of [...workloads.objects, ...workloads.absent.map(({ type: gone }) => ({ type: gone }))])
     for (const item of (await client.list(type, { namespace }, {})).items)

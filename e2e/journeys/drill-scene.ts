@@ -28,6 +28,7 @@ export const FAULTS = {
   '5xx': [status(500), status(502), status(503)],
   limit: [status(429)],
   timeout: [{ kind: 'hang' }],
+  'early cut': [{ kind: 'cut', afterEvents: 0 }],
   cut: [{ kind: 'cut', afterEvents: 4 }],
 } as const satisfies Readonly<Record<string, readonly Behaviour[]>>;
 

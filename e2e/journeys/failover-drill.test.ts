@@ -1,5 +1,5 @@
 // The failover drill: four upstreams of four families, 200 clients that stream and never ask twice, and each upstream in turn made to hang,
-// to answer 429, to answer 5xx and to break off in the middle. While another upstream is well, no client may notice before its first byte;
+// to answer 429, to answer 5xx, to break off behind its headers and in the middle. While another upstream is well, no client may notice before its first byte;
 // what breaks after it ends with an error event. Prints what it measured.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CI_KEY } from '../harness/resources.ts';

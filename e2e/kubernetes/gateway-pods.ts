@@ -55,7 +55,7 @@ export async function startGatewayPods(
   const gateway: GatewayIdentity = { name: GATEWAY, namespace, uid: made.metadata.uid! };
   const workloads = renderWorkloads(
     { kind: 'Gateway', metadata: { name: GATEWAY, namespace, uid: gateway.uid }, spec: gatewaySpec.parse(whole) },
-    { image: 'portcullis:test', egressPorts: [] },
+    { image: 'portcullis:test', egress: { ports: [], metadata: false } },
   );
   for (const { type, object } of workloads.objects) await admin.apply(type, object, { fieldManager: OPERATOR_MANAGER });
   const publisher = createPublisher(admin, {

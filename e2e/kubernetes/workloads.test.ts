@@ -61,7 +61,7 @@ async function cache(client: KubeClient = plane.admin) {
 
 async function bring(spec: Readonly<Record<string, unknown>> = {}, with_ = writer): Promise<WorkloadReport> {
   const resource = await gateway(spec);
-  const options = { image: 'registry.corp/portcullis:0.1.0', egressPorts: [443] };
+  const options = { image: 'registry.corp/portcullis:0.1.0', egress: { ports: [443], metadata: false } };
   return with_.apply(renderWorkloads(resource, options), await cache());
 }
 
@@ -149,11 +149,11 @@ describe('made and left alone', () => {
 
   test('a cache that does not show our own writes yet causes none', async () => {
     const resource = await gateway();
-    const workloads = renderWorkloads(resource, { image: 'x', egressPorts: [] });
+    const workloads = renderWorkloads(resource, { image: 'x', egress: { ports: [], metadata: false } });
     await writer.apply(workloads, () => undefined);
     expect(await writer.apply(workloads, () => undefined)).toEqual(NONE);
     const old = await cache();
-    const changed = renderWorkloads(resource, { image: 'y', egressPorts: [] });
+    const changed = renderWorkloads(resource, { image: 'y', egress: { ports: [], metadata: false } });
     expect((await writer.apply(changed, old)).written).toEqual(['Deployment claude']);
     expect(await writer.apply(changed, old)).toEqual(NONE);
   });
@@ -343,7 +343,10 @@ describe('the Gateway goes', () => {
     await bring();
     const old = await cache();
     const foreign = { ...(await gateway()), metadata: { ...(await gateway()).metadata, uid: 'another' } };
-    const report = await writer.apply(renderWorkloads(foreign, { image: 'x', egressPorts: [] }), old);
+    const report = await writer.apply(
+      renderWorkloads(foreign, { image: 'x', egress: { ports: [], metadata: false } }),
+      old,
+    );
     expect(report.written).toEqual([]);
     expect(report.faults[0]).toMatchObject({
       reason: 'NameTaken',

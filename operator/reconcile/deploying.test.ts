@@ -49,7 +49,7 @@ const gateway = (name: string): Resource<'Gateway'> => ({
   metadata: { name, namespace: 'ai', uid: `uid-${name}` },
   spec: gatewaySpec.parse({ publicUrl: 'http://localhost:8080' }),
 });
-const want = (name: string): void => deploying.want(gateway(name), []);
+const want = (name: string): void => deploying.want(gateway(name), { ports: [], metadata: false });
 const wait = async (ms: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(ms));
 
 test('a Gateway whose calls hang holds up no other', async () => {

@@ -6,6 +6,7 @@ import type { KubeObject, ResourceType } from '#shared/kube/object.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { OperatorMetrics } from '../metrics.ts';
 import type { WorkloadWriter } from '../workloads/apply.ts';
+import type { Egress } from '../workloads/network-policy.ts';
 import { renderWorkloads, type WorkloadOptions } from '../workloads/render.ts';
 import type { World } from '../world/world.ts';
 
@@ -18,7 +19,7 @@ export interface Fault {
 export interface DeployingOptions {
   readonly world: Pick<World, 'child'>;
   readonly workloads: WorkloadWriter;
-  readonly workloadOptions: Omit<WorkloadOptions, 'egressPorts' | 'pods'>;
+  readonly workloadOptions: Omit<WorkloadOptions, 'egress' | 'pods'>;
   /** Pods of a Gateway; left out where an admission policy keeps each pod to its own Lease. */
   readonly podsOf?: ((gateway: { readonly namespace: string; readonly name: string }) => readonly string[]) | undefined;
   readonly metrics: Pick<OperatorMetrics, 'phase'>;
@@ -33,7 +34,7 @@ export interface DeployingOptions {
 
 interface Wanted {
   readonly resource: Resource<'Gateway'>;
-  readonly egressPorts: readonly number[];
+  readonly egress: Egress;
 }
 
 /** Gateways worked on at a time. */
@@ -59,9 +60,9 @@ export class Deploying {
   }
 
   /** States what a Gateway should have; the newest word counts. Looks also for what others have changed, so say it with every pass. */
-  want(resource: Resource<'Gateway'>, egressPorts: readonly number[]): void {
+  want(resource: Resource<'Gateway'>, egress: Egress): void {
     const gateway = objectKey(resource.metadata);
-    this.#wanted.set(gateway, { resource, egressPorts });
+    this.#wanted.set(gateway, { resource, egress });
     this.#queue.add(gateway);
   }
 
@@ -85,8 +86,8 @@ export class Deploying {
     const { world, workloads, workloadOptions, podsOf, metrics, log } = this.#options;
     const wanted = this.#wanted.get(gateway);
     if (wanted === undefined) return undefined;
-    const { resource, egressPorts } = wanted;
-    const desired = renderWorkloads(resource, { ...workloadOptions, egressPorts, pods: podsOf?.(resource.metadata) });
+    const { resource, egress } = wanted;
+    const desired = renderWorkloads(resource, { ...workloadOptions, egress, pods: podsOf?.(resource.metadata) });
     const observed = (type: ResourceType, name: string): KubeObject | undefined =>
       world.child(type.plural, `${resource.metadata.namespace}/${name}`);
     try {

@@ -10,7 +10,8 @@ import type { GatewayIdentity } from '../publish/objects.ts';
 import type { Published, Publisher } from '../publish/publisher.ts';
 import type { GatewayState } from '../status/desired.ts';
 import type { ProgrammedTracker } from '../status/programmed.ts';
-import { egressPorts, serviceAddress } from '../workloads/render.ts';
+import { egressOf, type Egress } from '../workloads/network-policy.ts';
+import { serviceAddress } from '../workloads/render.ts';
 import type { CustomObject, World } from '../world/world.ts';
 import { availability } from './availability.ts';
 import type { Compiled } from './compiled.ts';
@@ -45,7 +46,7 @@ interface Known {
   uid?: string;
   /** Why its configuration could not be read or published. */
   fault?: Fault | undefined;
-  ports: readonly number[];
+  egress: Egress;
   /** As last said. */
   warnings: readonly string[];
   /** When it was last looked whether what is published is as it was left, by the monotonic clock. */
@@ -75,7 +76,7 @@ export class GatewayServing {
       : undefined;
     const faults: Fault[] = known.fault === undefined ? [] : [known.fault];
     if (resource !== undefined && compiled.gateways.has(gateway)) {
-      deploying.want(resource, known.ports);
+      deploying.want(resource, known.egress);
       faults.push(...deploying.faults(gateway));
     }
     const deployment = this.#options.world.deployments.get(gateway);
@@ -135,7 +136,7 @@ export class GatewayServing {
       known.published = published;
       known.fault = undefined;
       known.keys = result.keys;
-      known.ports = egressPorts(result.bundle);
+      known.egress = egressOf(result.bundle);
       tracker.published({ ...at, ...birth(metadata) }, published.sequence, compiled.contributors(gateway));
       minter.published(gateway, published.sequence, result.keys);
       return false;
@@ -167,7 +168,7 @@ export class GatewayServing {
   #of(gateway: string): Known {
     let known = this.#known.get(gateway);
     if (known === undefined) {
-      known = { ports: [], keys: [], warnings: [], verifiedAt: this.#options.now() };
+      known = { egress: { ports: [], metadata: false }, keys: [], warnings: [], verifiedAt: this.#options.now() };
       this.#known.set(gateway, known);
     }
     return known;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { role } from './access.ts';
 import { indexName } from '#shared/bundle/publication.ts';
 import type { Bundle } from '#shared/bundle/bundle.ts';
-import { egressPorts } from './network-policy.ts';
+import { egressOf } from './network-policy.ts';
 import { LISTENER_ANNOTATION } from './pod.ts';
 import { renderWorkloads } from './render.ts';
 import { serviceAddress } from './service.ts';
@@ -366,8 +366,8 @@ describe('[OPS-11] number of replicas', () => {
 
 describe('[SEC-17] NetworkPolicy', () => {
   const policyOf = (networkPolicy: Spec, ports: readonly number[] = [443]) =>
-    rendered({ networkPolicy: { enabled: true, ...networkPolicy } }, { ...OPTIONS, egressPorts: ports }).NetworkPolicy!
-      .spec!;
+    rendered({ networkPolicy: { enabled: true, ...networkPolicy } }, { ...OPTIONS, egress: { ports, metadata: false } })
+      .NetworkPolicy!.spec!;
   const tcp = (...ports: (number | string)[]) => ports.map((port) => ({ protocol: 'TCP', port }));
   const dns = { ports: [...[53, 5353].map((port) => ({ protocol: 'UDP', port })), ...tcp(53, 5353)] };
   const apiServer = { ports: tcp(443, 6443) };
@@ -406,12 +406,31 @@ describe('[SEC-17] NetworkPolicy', () => {
     const bundle = (urls: readonly string[], proxy?: string) =>
       ({
         gateway: proxy === undefined ? {} : { proxy: { url: proxy, noProxy: [] } },
-        upstreams: urls.map((baseUrl) => ({ baseUrl })),
+        upstreams: urls.map((baseUrl) => ({ baseUrl, credential: { type: 'Headers' } })),
       }) as unknown as Bundle;
-    expect(egressPorts(bundle(['https://a', 'http://b/x', 'https://c:8443', 'https://d'], 'http://p:3128'))).toEqual([
-      80, 443, 3128, 8443,
-    ]);
-    expect(egressPorts(bundle([]))).toEqual([]);
+    expect(egressOf(bundle(['https://a', 'http://b/x', 'https://c:8443', 'https://d'], 'http://p:3128')).ports).toEqual(
+      [80, 443, 3128, 8443],
+    );
+    expect(egressOf(bundle([]))).toEqual({ ports: [], metadata: false });
+  });
+
+  test.each([
+    [{ type: 'AWS', identity: { type: 'Default' } }, true],
+    [{ type: 'Google', identity: { type: 'Default' } }, true],
+    [{ type: 'Entra', identity: { type: 'ManagedIdentity' } }, true],
+    [{ type: 'AWS', identity: { type: 'WebIdentity' } }, false],
+    [{ type: 'Fixed', header: 'x-api-key' }, false],
+  ])('[PROV-06] %j: metadata servers are reached: %s, and nothing else on their ports', (credential, metadata) => {
+    const upstreams = [{ baseUrl: 'https://a', credential }];
+    const egress = egressOf({ gateway: {}, upstreams } as unknown as Bundle);
+    expect(egress).toEqual({ ports: [443], metadata });
+    const rules = rendered({ networkPolicy: { enabled: true } }, { ...OPTIONS, egress }).NetworkPolicy!.spec!.egress!;
+    const opened = rules.filter(({ ports = [] }) => ports.some(({ port }) => port === 80));
+    expect(opened).toHaveLength(metadata ? 1 : 0);
+    expect(opened.flatMap(({ to = [] }) => to.map(({ ipBlock }) => ipBlock?.cidr)).includes('169.254.169.254/32')).toBe(
+      metadata,
+    );
+    expect(opened.every(({ to = [] }) => to.length > 0)).toBe(true);
   });
 });
 

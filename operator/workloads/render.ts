@@ -3,17 +3,16 @@ import type { Resource } from '#shared/api/kinds.ts';
 import { RESOURCE, type KubeObject, type ResourceType } from '#shared/kube/object.ts';
 import { role, roleBinding, serviceAccount } from './access.ts';
 import { identityOf, type GatewayIdentity } from './identity.ts';
-import { networkPolicy } from './network-policy.ts';
+import { networkPolicy, type Egress } from './network-policy.ts';
 import type { ImageOptions } from './pod.ts';
 import { autoscaler, deployment, disruptionBudget } from './replicas.ts';
 import { service } from './service.ts';
 
-export { egressPorts } from './network-policy.ts';
 export { serviceAddress } from './service.ts';
 
 export interface WorkloadOptions extends ImageOptions {
-  /** TCP ports of upstreams and proxy, see `egressPorts`. */
-  readonly egressPorts: readonly number[];
+  /** Where the pods must get to, see `egressOf`. */
+  readonly egress: Egress;
   /** Names of the Gateway's pods, in order, where no admission policy keeps each of them to its own Lease. */
   readonly pods?: readonly string[] | undefined;
 }
@@ -42,7 +41,7 @@ export function renderWorkloads(gateway: Resource<'Gateway'>, options: WorkloadO
     [RESOURCE.ServiceAccount, serviceAccount(identity, gateway.spec.deployment.serviceAccount.annotations)],
     [RESOURCE.Role, role(identity, options.pods)],
     [RESOURCE.RoleBinding, roleBinding(identity)],
-    [RESOURCE.NetworkPolicy, networkPolicy(identity, gateway, options.egressPorts)],
+    [RESOURCE.NetworkPolicy, networkPolicy(identity, gateway, options.egress)],
     [RESOURCE.Service, service(identity, gateway)],
     [RESOURCE.PodDisruptionBudget, disruptionBudget(identity, gateway)],
     [RESOURCE.Deployment, deployment(identity, gateway, options)],

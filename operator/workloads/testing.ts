@@ -24,7 +24,10 @@ export interface Rendered {
   readonly HorizontalPodAutoscaler?: HorizontalPodAutoscaler;
 }
 
-export const OPTIONS: WorkloadOptions = { image: 'registry.corp/portcullis:0.1.0', egressPorts: [443] };
+export const OPTIONS: WorkloadOptions = {
+  image: 'registry.corp/portcullis:0.1.0',
+  egress: { ports: [443], metadata: false },
+};
 
 /** @param spec beside the public URL, as an author writes it */
 export function gatewayOf(

@@ -4,6 +4,7 @@
 import type { BetaOverrides } from '#shared/catalog/beta-decision.ts';
 import type { CatalogOverlay } from '#shared/catalog/overlay.ts';
 import type { ProviderFamily } from '#shared/catalog/families.ts';
+import type { PriceOverride, PriceText } from '#shared/catalog/price-text.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import type { CredentialConfig, CredentialRef } from './credential-config.ts';
 
@@ -89,22 +90,6 @@ export interface ModelFallback {
 }
 
 export type FailoverCause = '5xx' | '429' | '401' | '403' | '404' | '501' | 'timeout';
-
-/** US dollars per million tokens, as decimal strings. */
-export interface PriceText {
-  readonly input: string;
-  readonly output: string;
-  readonly cacheRead?: string;
-  readonly cacheWrite5m?: string;
-  readonly cacheWrite1h?: string;
-}
-
-export interface PriceOverride {
-  /** `namespace/name`; every upstream when absent. */
-  readonly upstream?: string;
-  readonly model: string;
-  readonly price: PriceText;
-}
 
 /** A name of the platform team's own for a model (Gateway.spec.models.entries). */
 export interface CustomModel {

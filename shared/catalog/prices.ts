@@ -1,6 +1,6 @@
 // List prices: the shape of prices.json, and the same table parsed into integers that costOf can use without further parsing.
 import { z } from 'zod';
-import type { PriceText } from '#shared/bundle/bundle.ts';
+import type { PriceText } from './price-text.ts';
 import { parseUsd, USD_PATTERN, type NanoDollars } from '#shared/money.ts';
 import { parseRatio, type Ratio } from './ratio.ts';
 

@@ -1,6 +1,6 @@
 // Which price applies to a call, in the order: the platform team's override, the list price of the id the upstream was asked
 // for, the list price of the model the client asked for, the unknown tier. A model nobody priced is never free.
-import type { PriceOverride } from '#shared/bundle/bundle.ts';
+import type { PriceOverride } from './price-text.ts';
 import { listPrice, overridePrice, type PriceCatalog, type PriceRow } from './prices.ts';
 import { modelKey, type ModelCatalog } from './spelling.ts';
 

@@ -4,7 +4,7 @@ import type { Kind, ObjectMeta } from '#shared/api/kinds.ts';
 import type { GatewaySpec } from '#shared/api/gateway.ts';
 import { issue } from '#shared/api/parse.ts';
 import { selects } from './label-selector.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 import type { FieldIssue } from './types.ts';
 
 export type ChildKind = Exclude<Kind, 'Gateway'>;

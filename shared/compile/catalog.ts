@@ -9,7 +9,7 @@ import {
   type CatalogTables,
 } from '#shared/catalog/overlay.ts';
 import type { ModelCatalog } from '#shared/catalog/spelling.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 import type { CompileInput } from './types.ts';
 
 export interface GatewayCatalog {

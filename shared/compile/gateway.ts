@@ -11,7 +11,7 @@ import { entryIssues } from './custom-models.ts';
 import { fallbackIssues, modelFallbacks } from './fallbacks.ts';
 import { asSet } from './precedence.ts';
 import type { Report } from './report.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 
 /** Bytes a pepper must have, as `keyHash` asks for. */
 const MIN_PEPPER_BYTES = 32;

@@ -14,7 +14,7 @@ import { readSecret } from './secret-value.ts';
 import { Report } from './report.ts';
 import type { CompileMemo, KeySource, KeySubject, MadeKey } from './memo.ts';
 import type { Attachment } from './attach.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 import type { CompileInput, KeyCredential, KeyHash } from './types.ts';
 
 /** Key of the Secret under which the operator writes a generated value. */

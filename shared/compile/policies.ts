@@ -8,7 +8,7 @@ import type { ReadPattern } from './model-names.ts';
 import { asSet, byAge } from './precedence.ts';
 import { upstreamsWithin } from './regions.ts';
 import type { Report } from './report.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 
 /** What policies are compiled against. */
 export interface PolicyContext {

@@ -5,7 +5,7 @@ import { matchesPattern } from '#shared/catalog/pattern.ts';
 import { BEDROCK_GEOS } from '#shared/catalog/spelling.ts';
 import { profileGeo } from '#shared/catalog/upstream-model-id.ts';
 import { asSet } from './precedence.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 import type { FieldIssue } from './types.ts';
 
 /** Where an upstream computes, as its manifest says; `global` where that may be anywhere. */

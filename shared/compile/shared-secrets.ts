@@ -1,7 +1,7 @@
 // One Secret behind upstreams of different environments: a test that leaks it, or uses up its quota, takes production along.
 import { objectKey } from '#shared/api/kinds.ts';
 import { secretNames } from '#shared/api/secret-names.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 
 interface Use {
   readonly upstream: Subject<'Upstream'>;

@@ -6,13 +6,8 @@ import { keySubject } from './keys.ts';
 import type { CompileMemo, KeySubject } from './memo.ts';
 import { byText } from './precedence.ts';
 import { Report } from './report.ts';
+import type { Subject } from './subject.ts';
 import type { RawObject } from './types.ts';
-
-/** An object whose manifest could be read, and what is known about it so far. */
-export interface Subject<K extends Kind = Kind> {
-  readonly resource: Resource<K>;
-  readonly report: Report;
-}
 
 export interface Subjects {
   readonly gateways: readonly Subject<'Gateway'>[];

@@ -4,7 +4,7 @@ import type { Resource } from '#shared/api/kinds.ts';
 import { LABEL } from '#shared/api/scalars.ts';
 import { TOKENS_FOLDER } from '#shared/api/token-file.ts';
 import type { UpstreamSpec } from '#shared/api/upstream.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 
 interface TokenFile {
   /** Of the field in the manifest. */

@@ -16,7 +16,7 @@ import { podIdentityPath } from './pod-identity.ts';
 import { present } from './present.ts';
 import { regionIssues, regionOf } from './regions.ts';
 import { readSecret } from './secret-value.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject.ts';
 import type { CompileInput } from './types.ts';
 import { modelIssues, upstreamModels } from './upstream-models.ts';
 import { keyFits, tlsOf } from './upstream-tls.ts';
