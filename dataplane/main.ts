@@ -85,14 +85,14 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
   const first = beginLoad(program, request);
   const [{ run }, { flush, ...parts }] = await Promise.all([import('./cli/run.ts'), servingParts(env, proxy)]);
   const demo = values.demo ? await (await import('./cli/demo-upstream.ts')).startDemoUpstream() : undefined;
-  const running = await run({
+  const options = {
     ...parts,
     ...request,
     program: program.load,
-    first,
     demo,
-    say: (text) => process.stderr.write(`${text}\n`),
-  });
+    say: (text: string) => void process.stderr.write(`${text}\n`),
+  };
+  const running = await run(options, first);
   stopOnSignals(async () => {
     await running.stop();
     demo?.close();

@@ -18,8 +18,6 @@ import { welcome } from './welcome.ts';
 export interface RunOptions extends LoadRequest {
   /** File that starts a load thread. */
   readonly program: string;
-  /** Of the same request. */
-  readonly first: FirstLoad;
   readonly environmentProxy: PoolOptions['proxy'];
   readonly openCredentials: OpenCredentials;
   readonly version: string;
@@ -35,21 +33,25 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** @throws {UnusableConfigurationError} when the first configuration cannot be served */
-export async function run(options: RunOptions): Promise<Running> {
+/**
+ * @param begun of the same request. Not an option: options live as long as the process, and it holds every key as text
+ * @throws {UnusableConfigurationError} when the first configuration cannot be served
+ */
+export async function run(options: RunOptions, begun: FirstLoad): Promise<Running> {
+  const { sameProgram, fingerprint, loaded } = begun;
   const holder = new SnapshotHolder();
   const serving = Promise.withResolvers<DataPlane>();
   const loadAgain = (): Promise<Loaded> => {
-    options.first.sameProgram();
+    sameProgram();
     return load(options, holder.current?.settings);
   };
   const watcher = watchFiles(
     options.paths,
     async () => reload(options, loadAgain, holder, await serving.promise),
-    options.first.fingerprint,
+    fingerprint,
   );
   try {
-    const first = await options.first.loaded;
+    const first = await loaded;
     await apply(first, options, holder);
     const plane = createDataPlane({
       ...options,

@@ -30,6 +30,8 @@ interface Reply {
   readonly status: number;
   readonly text: string;
   readonly date: string | undefined;
+  /** Headers of the request, with the credential it went under. */
+  readonly sent: readonly string[];
 }
 
 /**
@@ -101,7 +103,7 @@ async function messageFinding(
 async function ask(target: UpstreamTarget, request: ProbeRequest, ports: AskPorts): Promise<Reply> {
   const reply = await askOnce(target, request, ports);
   if (reply.status !== 401 && reply.status !== 403) return reply;
-  const again = target.credential.rejected(PROBE_CALLER, reply.date);
+  const again = target.credential.rejected(PROBE_CALLER, reply.date, reply.sent);
   return again ? askOnce(target, request, ports) : reply;
 }
 
@@ -129,6 +131,7 @@ async function askOnce(
       status: answer.statusCode,
       text: hint + (await textOf(answer.body)),
       date: typeof date === 'string' ? date : undefined,
+      sent: headers,
     };
   } finally {
     cancel();

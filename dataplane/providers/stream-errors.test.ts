@@ -70,8 +70,10 @@ describe('an error', () => {
     const secrets = { leaksInto: (text: string) => text.includes('litellm-key') };
     const stream = new StreamErrors('req-1', secrets);
     const given = stream.push(Buffer.from(ERROR('no budget left for litellm-key'))).toString();
-    expect(given).toContain('the upstream failed in the middle of the answer');
+    expect(given).toContain('"type":"overloaded_error","message":"the upstream failed in the middle of the answer"');
     expect(given).not.toContain('litellm-key');
+    const odd = new StreamErrors('req-1', secrets).push(Buffer.from(ERROR('x', 'litellm-key'))).toString();
+    expect(odd).toContain('"type":"api_error","message":"x"');
     const harmless = new StreamErrors('req-1', secrets).push(Buffer.from(ERROR('Overloaded'))).toString();
     expect(harmless).toContain('"type":"overloaded_error","message":"Overloaded"');
   });

@@ -110,14 +110,15 @@ export class StreamErrors implements Translator {
 
   #fail(): Buffer {
     this.#failed = true;
-    const said = errorOf(Buffer.from(this.#error!, 'latin1').toString());
+    const { type, message } = errorOf(Buffer.from(this.#error!, 'latin1').toString());
     this.#error = '';
-    const leaks = this.#secrets?.leaksInto(`${said.type} ${said.message}`) === true;
-    const { type, message } = leaks ? UNREADABLE : said;
-    return errorEvent(withoutAccountIds(type), withoutAccountIds(message), this.#requestId);
+    const words = this.#secrets?.leaksInto(message) === true ? UNREADABLE.message : withoutAccountIds(message);
+    return errorEvent(TYPE.test(type) ? type : UNREADABLE.type, words, this.#requestId);
   }
 }
 
+/** What is no word of this kind is no type, and may be anything. */
+const TYPE = /^[a-z_]{1,40}$/;
 const UNREADABLE = { type: 'api_error', message: 'the upstream failed in the middle of the answer' };
 
 function errorOf(event: string): { type: string; message: string } {

@@ -5,6 +5,7 @@ import { refuse, type GatewayError } from '../errors.ts';
 import type { AdaptedBody, BodyOutcome, BodyRefusal } from './body-rules.ts';
 import type { ProviderRequest, Route, UpstreamRequest } from './provider.ts';
 import type { UpstreamTarget } from './target.ts';
+import { readableCodings } from '../route/content-coding.ts';
 import { upstreamQuery } from './upstream-query.ts';
 
 /** Of the client's headers, those that every upstream of the Messages API gets. */
@@ -88,7 +89,8 @@ function openHeaders(target: UpstreamTarget, request: ProviderRequest, { beta, v
       ? (asSent || !RULED.has(name)) && withheld?.has(name) !== true
       : name.startsWith('x-stainless-') ||
         (FORWARDED.has(name) && (isOfMessages || !OF_FORMAT.has(name)) && !(isOwnType && name === 'content-type'));
-    if (open) add(headers, target, request, name, rawHeaders[i + 1]);
+    const value = rawHeaders[i + 1]!;
+    if (open) add(headers, target, request, name, name === 'accept-encoding' ? readableCodings(value) : value);
   }
   if (!asSent) addRuled(headers, target, request, { beta, version });
   return headers;

@@ -27,6 +27,15 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map([
   ['zstd', { open: createZstdDecompress, whole: zstdDecompressSync }],
 ]);
 
+const READABLE = /^(?: *(?:x-gzip|gzip|deflate|br|zstd|identity) *(?:; *q=[0-9.]+ *)?(?:,|$))*$/i;
+
+/** An Accept-Encoding without the codings that are not ours: an answer nobody here can read would be one nobody pays for. */
+export function readableCodings(accepted: string): string {
+  if (READABLE.test(accepted)) return accepted;
+  const left = accepted.split(',').filter((each) => each.trim() !== '' && READABLE.test(each));
+  return left.length === 0 ? 'identity' : left.map((each) => each.trim()).join(', ');
+}
+
 /** A decoder for a stream, or undefined where the bytes can only be taken as they are. */
 export function openDecoder(contentEncoding: string | undefined): Transform | undefined {
   return codingOf(contentEncoding)?.open();

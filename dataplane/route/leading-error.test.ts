@@ -25,10 +25,12 @@ test.each([
   ['rate_limit_error', 429],
   ['api_error', 500],
   ['timeout_error', 504],
-  ['invalid_request_error', undefined],
-  ['permission_error', undefined],
-])('%s would have been %s', (type, status) => {
-  const refusal = refusalOf({ type, message: 'words' });
-  expect(refusal?.status).toBe(status);
-  if (refusal !== undefined) expect(JSON.parse(refusal.body.toString())).toMatchObject({ error: { message: 'words' } });
+])('%s would have been %i, with its words', (type, status) => {
+  const refusal = refusalOf({ type, message: 'words' })!;
+  expect(refusal.status).toBe(status);
+  expect(JSON.parse(refusal.body.toString())).toEqual({ type: 'error', error: { type, message: 'words' } });
+});
+
+test.each(['invalid_request_error', 'permission_error'])('%s is not for another upstream', (type) => {
+  expect(refusalOf({ type, message: 'words' })).toBeUndefined();
 });

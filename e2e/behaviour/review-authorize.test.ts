@@ -36,12 +36,17 @@ async function late(gatewaySpec: Record<string, unknown> = {}): Promise<Late> {
     state: () => ({ kind: 'Google', status: 'Pending', validUntil: undefined, fault: undefined }),
     close: () => undefined,
   };
-  const sites = [site('a', mock.url, 0, { maxConcurrent: 2, breaker: { consecutiveFailures: 2 }, retries: { connect: 0 } })];
+  const sites = [
+    site('a', mock.url, 0, { maxConcurrent: 2, breaker: { consecutiveFailures: 2 }, retries: { connect: 0 } }),
+  ];
   const gateway = await startGateway(siteResources(sites, gatewaySpec), {
     openCredentials: (specs) => new Map([...specs.keys()].map((key) => [key, source])),
   });
   const state: Late = { mock, gateway, waiting, on: true };
-  cleanups.push(() => mock.close(), () => gateway.close());
+  cleanups.push(
+    () => mock.close(),
+    () => gateway.close(),
+  );
   return state;
 }
 

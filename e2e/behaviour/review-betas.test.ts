@@ -34,8 +34,8 @@ test.each(SPELLINGS)('[XLAT-23] a denied beta in a Bedrock body, written %s, sta
   await withCloud('Anthropic', async (scene) => {
     const { plain, body } = formatOf('Bedrock');
     const answer = await askFormat(scene.gateway, plain, body(false, { anthropic_beta: [name] }));
-    if (answer.status === 200) expect(told(scene)).not.toContain(DENIED);
-    else expect([answer.status, scene.cloud.received()]).toEqual([400, 0]);
+    expect(answer.status).toBe(200);
+    expect(told(scene)).not.toContain(DENIED);
   });
 });
 

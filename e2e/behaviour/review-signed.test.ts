@@ -41,3 +41,15 @@ test('any other query goes along as it was written', async () => {
   await ask(plain(), {}, {}, { path });
   expect(plain().cloud.requests.at(-1)!.url).toBe(path);
 });
+
+test.each([
+  ['gzip, deflate, br, zstd', 'gzip, deflate, br, zstd'],
+  ['gzip;q=1.0, identity; q=0.5', 'gzip;q=1.0, identity; q=0.5'],
+  ['gzip, dcb, *;q=0', 'gzip'],
+  ['compress', 'identity'],
+  ['*', 'identity'],
+  ['exi,br', 'br'],
+])('an answer is asked for in a coding that can be read and metered here: %s', async (sent, received) => {
+  await ask(plain(), {}, { 'Accept-Encoding': sent });
+  expect(plain().cloud.requests.at(-1)!.headers['accept-encoding']).toBe(received);
+});

@@ -44,7 +44,7 @@ test('[PROV-22] a call that is forbidden under a good credential does not move e
   expect((await Promise.all(attacks)).every(({ status }) => status === 403)).toBe(true);
 });
 
-test('[PROV-22] calls in flight under a revoked credential all end well under the standby, which then is used at once', async () => {
+test('[PROV-22] [PROV-35] calls in flight under a revoked credential all end well under the standby, which then is used at once', async () => {
   good = [STANDBY];
   const answers = await Promise.all(Array.from({ length: 20 }, () => call(gateway)));
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));

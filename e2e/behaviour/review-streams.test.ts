@@ -43,7 +43,10 @@ function resources(): Resources {
   const bedrock = object('Upstream', 'bedrock', {
     provider: 'Bedrock',
     baseUrl: `http://127.0.0.1:${port}`,
-    bedrock: { region: 'us-east-1', auth: { type: 'BearerToken', bearerToken: { name: 'mock-clouds', key: 'aws-bearer' } } },
+    bedrock: {
+      region: 'us-east-1',
+      auth: { type: 'BearerToken', bearerToken: { name: 'mock-clouds', key: 'aws-bearer' } },
+    },
   });
   return withObjects({ ...base, objects }, [bedrock], mockCloudSecrets());
 }

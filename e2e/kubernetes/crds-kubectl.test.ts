@@ -57,7 +57,15 @@ beforeAll(async () => {
       attached: { upstreams: 1, policies: 1, virtualKeys: 3 },
     },
   );
-  await made('Upstream', 'account', { baseUrl: 'https://api.example.com' }, { conditions: sound });
+  await made(
+    'Upstream',
+    'account',
+    { baseUrl: 'https://api.example.com' },
+    {
+      conditions: [...sound, ...conditions('True', 'CredentialsValid', 'Reachable')],
+      lastProbeTime: new Date().toISOString(),
+    },
+  );
   await made(
     'Policy',
     'people',
@@ -111,10 +119,20 @@ describe('[OPS-23] kubectl get', () => {
     ]);
   });
 
-  test('an Upstream: provider, priority, state', async () => {
+  test('[OPS-23] an Upstream: provider, priority, state, credentials and when they were last tried', async () => {
+    const CALLED = ['NAME', 'GATEWAY', 'PROVIDER', 'PRIORITY', 'ACCEPTED', 'PROGRAMMED', 'READY'];
+    const URL_OF_ACCOUNT = 'https://api.example.com';
     expect(await get('pup', '-o', 'wide')).toEqual([
-      ['NAME', 'GATEWAY', 'PROVIDER', 'PRIORITY', 'ACCEPTED', 'PROGRAMMED', 'READY', 'WEIGHT', 'BASE URL', 'AGE'],
-      ['account', 'claude', 'Anthropic', '10', 'True', 'True', 'True', '1', 'https://api.example.com', AGE],
+      [...CALLED, 'CREDENTIALS', 'LAST PROBE', 'REACHABLE', 'WEIGHT', 'BASE URL', 'AGE'],
+      [
+        ...['account', 'claude', 'Anthropic', '10', 'True', 'True', 'True'],
+        'True',
+        AGE,
+        'True',
+        '1',
+        URL_OF_ACCOUNT,
+        AGE,
+      ],
     ]);
   });
 
