@@ -124,15 +124,7 @@ describe('[OPS-23] kubectl get', () => {
     const URL_OF_ACCOUNT = 'https://api.example.com';
     expect(await get('pup', '-o', 'wide')).toEqual([
       [...CALLED, 'CREDENTIALS', 'LAST PROBE', 'REACHABLE', 'WEIGHT', 'BASE URL', 'AGE'],
-      [
-        ...['account', 'claude', 'Anthropic', '10', 'True', 'True', 'True'],
-        'True',
-        AGE,
-        'True',
-        '1',
-        URL_OF_ACCOUNT,
-        AGE,
-      ],
+      ['account', 'claude', 'Anthropic', '10', 'True', 'True', 'True', 'True', AGE, 'True', '1', URL_OF_ACCOUNT, AGE],
     ]);
   });
 
