@@ -36,6 +36,12 @@ describe('[XLAT-08] the body', () => {
     expect(counted({ ...version, messages, ...given })).toEqual({ ...version, messages, ...expected });
   });
 
+  test('is counted up to 8 MiB, and not at all beyond', () => {
+    const of = (bytes: number) => Buffer.from(JSON.stringify({ messages, system: 'x'.repeat(bytes) }));
+    expect(bedrockCountBody(of(7 << 20))).toBeDefined();
+    expect(bedrockCountBody(of(8 << 20))).toBeUndefined();
+  });
+
   test('must be an object', () => {
     expect(['[]', 'null', '{', '"x"'].map((text) => bedrockCountBody(Buffer.from(text)))).toEqual(
       Array.from({ length: 4 }),

@@ -5,16 +5,18 @@ import type { Translator } from './provider.ts';
 const NOTHING = Buffer.alloc(0);
 /** What a prompt is made of; the rest of a body does not count. */
 const COUNTED = ['anthropic_version', 'anthropic_beta', 'system', 'messages', 'tool_choice', 'thinking'] as const;
+/** Reading and writing a body holds up every stream of the process: some 30 ms a megabyte. Twice what fills the largest window in text. */
+const MAX_BODY = 8 * 1024 * 1024;
 /** `{"inputTokens":N}`; an answer that is longer is something else. */
 const MAX_ANSWER = 4 * 1024;
 
 /**
  * Never throws.
  * @param body as InvokeModel would take it
- * @returns undefined when it is no JSON object, or one nested too deep to be written
+ * @returns undefined when it is no JSON object, one nested too deep to be written, or too long to be read here
  */
 export function bedrockCountBody(body: Buffer): Buffer | undefined {
-  const call = parse(body.toString());
+  const call = body.length > MAX_BODY ? undefined : parse(body.toString());
   if (call === undefined) return undefined;
   const counted: Record<string, unknown> = {};
   for (const name of COUNTED) if (call[name] !== undefined) counted[name] = call[name];
