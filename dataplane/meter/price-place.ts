@@ -3,7 +3,7 @@ import type { UpstreamEntry } from '#shared/bundle/bundle.ts';
 import type { Place } from '#shared/catalog/provider-id.ts';
 
 /** @param modelId as the upstream is asked for it */
-export function placeOf({ provider, vertex, foundry }: UpstreamEntry, modelId: string): Place {
+export function placeOf({ provider, bedrock, vertex, foundry }: UpstreamEntry, modelId: string): Place {
   switch (provider) {
     case 'Bedrock':
       return { family: provider, modelId };
@@ -11,9 +11,10 @@ export function placeOf({ provider, vertex, foundry }: UpstreamEntry, modelId: s
       return { family: provider, location: vertex?.location ?? 'global' };
     case 'Foundry':
       return { family: provider, ...foundry };
+    case 'BedrockMantle':
+      return bedrock === undefined ? { family: provider } : { family: 'Bedrock', modelId };
     case 'Anthropic':
     case 'AnthropicCompatible':
-    case 'BedrockMantle':
     case 'ClaudePlatformAWS':
       return { family: provider };
   }

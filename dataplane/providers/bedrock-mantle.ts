@@ -1,4 +1,5 @@
-// Bedrock's own endpoint of the Messages API ("Mantle"): plain events, ids without a profile, betas that are a closed set.
+// The Messages API on Bedrock: plain events, betas that are a closed set. On an endpoint of its own ("Mantle") with ids without a profile, or
+// on that of InvokeModel with the ids, credentials and rights of InvokeModel.
 import { upstreamModelId } from '#shared/catalog/upstream-model-id.ts';
 import { messagesPath } from './anthropic.ts';
 import { awsError, cloudRefusal } from './cloud-refusal.ts';

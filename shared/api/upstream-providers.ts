@@ -35,6 +35,12 @@ const anthropicCompatible = z
 const bedrock = z
   .strictObject({
     region: awsRegion,
+    api: z
+      .enum(['InvokeModel', 'Messages'])
+      .default('InvokeModel')
+      .describe(
+        'Which API of the endpoint is called. Messages is what AWS advises for new applications: the Messages API with plain events, the same models, credentials and rights.',
+      ),
     inference: z
       .enum(['Geo', 'Global', 'InRegion'])
       .default('Geo')
@@ -43,11 +49,11 @@ const bedrock = z
       ),
     auth: bedrockAuth,
   })
-  .describe('Settings of the provider Bedrock (InvokeModel).');
+  .describe('Settings of the provider Bedrock.');
 
 const bedrockMantle = z
   .strictObject({ region: awsRegion, auth: bedrockAuth })
-  .describe('Settings of the provider BedrockMantle (the Messages API on Bedrock, in-region).');
+  .describe('Settings of the provider BedrockMantle (the Messages API on an endpoint of its own, in-region).');
 
 const claudePlatformAWS = z
   .strictObject({

@@ -183,6 +183,7 @@ export interface UpstreamEntry {
   readonly probe?: ProbeConfig;
 }
 
+/** Of Bedrock's runtime, whose Messages API is an entry of the family BedrockMantle with these settings. */
 export interface BedrockSettings {
   readonly region: string;
   /** Which profile built-in models are called through: the closest geography, the world, or none. */

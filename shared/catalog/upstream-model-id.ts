@@ -19,6 +19,8 @@ export function upstreamModelId(
   models: ModelCatalog,
   { bedrock, vertex }: AccountPlace,
 ): string | undefined {
+  // Bedrock's runtime has the names of Bedrock, whichever of its APIs is called.
+  if (family === 'BedrockMantle' && bedrock !== undefined) return upstreamModelId('Bedrock', id, models, { bedrock });
   if (family === 'Vertex' && (vertex === undefined || !vertexServes(id, vertex.location, models))) return undefined;
   if (family !== 'Bedrock' || bedrock === undefined || bedrock.inference === 'InRegion')
     return providerModelId(family, id, models);

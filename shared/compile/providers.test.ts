@@ -6,6 +6,16 @@ import { compile } from './compile.ts';
 import { gateway, inputOf, object } from './testing.ts';
 import { compiled, entryOf, gatewayRef } from './testing-upstream.ts';
 
+test('[XLAT-11] the Messages API of Bedrock’s runtime is spoken as on Mantle, with names and signature of the runtime', () => {
+  const changes = { 'bedrock.region': 'eu-west-1', 'bedrock.api': 'Messages', models: [{ id: 'claude-sonnet-4-6' }] };
+  expect(compiled('Bedrock', changes).entry).toMatchObject({
+    provider: 'BedrockMantle',
+    bedrock: { region: 'eu-west-1', inference: 'Geo' },
+    region: 'eu-west-1',
+    models: [{ id: 'claude-sonnet-4-6', upstreamId: 'eu.anthropic.claude-sonnet-4-6' }],
+  });
+});
+
 describe('[PROV-02] the public endpoint of a family', () => {
   test.each<[ProviderFamily, object, string]>([
     ['Anthropic', {}, 'https://api.anthropic.com'],
@@ -14,6 +24,11 @@ describe('[PROV-02] the public endpoint of a family', () => {
       'Bedrock',
       { 'bedrock.region': 'cn-north-1', 'bedrock.inference': 'InRegion' },
       'https://bedrock-runtime.cn-north-1.amazonaws.com.cn',
+    ],
+    [
+      'Bedrock',
+      { 'bedrock.region': 'us-east-1', 'bedrock.api': 'Messages' },
+      'https://bedrock-runtime.us-east-1.amazonaws.com',
     ],
     ['BedrockMantle', { 'bedrockMantle.region': 'eu-west-1' }, 'https://bedrock-mantle.eu-west-1.api.aws'],
     [

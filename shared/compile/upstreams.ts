@@ -6,6 +6,7 @@ import { issue } from '#shared/api/parse.ts';
 import type { UpstreamSpec } from '#shared/api/upstream.ts';
 import type { ProbeConfig, UpstreamEntry } from '#shared/bundle/bundle.ts';
 import type { CredentialRef } from '#shared/bundle/credential-config.ts';
+import type { ProviderFamily } from '#shared/catalog/families.ts';
 import type { ModelCatalog } from '#shared/catalog/spelling.ts';
 import { parseDuration } from '#shared/duration.ts';
 import { PROBE_ANNOTATION } from '#shared/api/probe-annotation.ts';
@@ -97,7 +98,7 @@ export function compileUpstream(
     name: metadata.name,
     namespace: metadata.namespace,
     labels: metadata.labels ?? {},
-    provider: spec.provider,
+    provider: familyOf(spec),
     baseUrl: baseUrlOf(spec),
     ...familySettings(spec),
     credential: credentialOf(spec, take),
@@ -133,6 +134,11 @@ export function compileUpstream(
     );
   }
   return report.resolved ? { entry, credentials } : undefined;
+}
+
+/** What the upstream speaks. The Messages API of Bedrock's runtime is that of Mantle, with the names and rights of the runtime. */
+function familyOf({ provider, bedrock }: UpstreamSpec): ProviderFamily {
+  return bedrock?.api === 'Messages' ? 'BedrockMantle' : provider;
 }
 
 /** What the data plane needs to know of a family beyond the URL. */

@@ -33,13 +33,14 @@ const MANTLE_BETAS: ReadonlySet<string> = new Set([
 /** Deployments of the Foundry resource; `team-sonnet` was renamed by its owner. */
 const DEPLOYMENTS = /^(?:claude-[a-z0-9-]+|team-sonnet)$/;
 
-export const mantleSurface: Surface = {
+/** The Messages API on Bedrock: on Mantle by base ids, on the runtime by profiles. */
+const onBedrock = (service: 'bedrock' | 'bedrock-mantle', ids: RegExp): Surface => ({
   read: (request) =>
-    awsFault(request, 'bedrock-mantle', 'x-api-key') ??
+    awsFault(request, service, 'x-api-key') ??
     read(request, '/anthropic', (body) => {
       const field = unknownField(body, ['model', 'stream', 'output_format', 'service_tier']);
       if (field !== undefined) return `${field}: Extra inputs are not permitted`;
-      if (!String(body['model']).startsWith('anthropic.claude-')) return 'model: unknown';
+      if (!ids.test(String(body['model']))) return 'model: unknown';
       const betas = betasOf(request);
       const beta = unknownBeta(betas, MANTLE_BETAS);
       if (beta !== undefined) return `Unexpected value(s) \`${beta}\` for the \`anthropic-beta\` header.`;
@@ -49,7 +50,10 @@ export const mantleSurface: Surface = {
   headers: (_requestId, contentType) => ({ 'content-type': contentType, ...awsHeaders() }),
   error: awsError,
   modelName,
-};
+});
+
+export const mantleSurface = onBedrock('bedrock-mantle', /^anthropic\.claude-/);
+export const runtimeMessagesSurface = onBedrock('bedrock', /^(?:us|global)\.anthropic\.claude-/);
 
 export const claudePlatformAwsSurface: Surface = {
   read: (request) => {
