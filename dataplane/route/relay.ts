@@ -1,5 +1,6 @@
 // A successful answer on its way to the client: bytes forwarded as they arrive, read in passing for usage, held back only by a client
-// that is slower than the upstream. Silence is filled with pings, a cut ends with an error event instead of a broken stream.
+// that is slower than the upstream. Silence is filled with pings, a cut ends with an error event instead of a broken stream. The head leaves
+// with the first byte behind it, or with our first ping: until then another upstream may still take over.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Transform } from 'node:stream';
 import type { Dispatcher } from 'undici';
