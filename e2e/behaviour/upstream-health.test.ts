@@ -18,6 +18,10 @@ afterEach(async () => {
   await Promise.all(mocks.map((mock) => mock.close()));
 });
 
+/** An Upstream that is probed, as they are by default; those of other tests are not. */
+const probed = (name: string, url: string, priority: number, spec: Record<string, unknown> = {}) =>
+  site(name, url, priority, { validation: { enabled: true }, ...spec });
+
 const isList = ({ url }: RecordedRequest): boolean => url.startsWith('/v1/models');
 const badKey = (mock: MockAnthropic, accepted: string): void =>
   mock.behave(({ headers }) =>
@@ -37,7 +41,7 @@ const until = (holds: () => void | Promise<void>): Promise<void> =>
 
 describe('[PROV-17] [PROV-18] a probe', () => {
   test('lists models, with the credential and headers of calls, and sends no message', async () => {
-    await start([site('a', mocks[0].url, 0)]);
+    await start([probed('a', mocks[0].url, 0)]);
     await until(() => expect(stateOf('a')?.credentials.status).toBe('True'));
     const [probe, ...others] = mocks[0].requests;
     expect(others).toEqual([]);
@@ -50,7 +54,7 @@ describe('[PROV-17] [PROV-18] a probe', () => {
 
   test('sends one message of one token, of the model that is named, where there is no list', async () => {
     mocks[0].behave((request) => (isList(request) ? { kind: 'status', status: 404 } : { kind: 'text' }));
-    await start([site('a', mocks[0].url, 0, { validation: { model: 'claude-haiku-4-5' } })]);
+    await start([probed('a', mocks[0].url, 0, { validation: { model: 'claude-haiku-4-5' } })]);
     await until(() => expect(stateOf('a')?.models.status).toBe('True'));
     expect(mocks[0].requests.at(-1)?.url).toBe('/v1/messages');
     expect(mocks[0].requests.at(-1)?.json()).toMatchObject({ model: 'claude-haiku-4-5-20251001', max_tokens: 1 });
@@ -67,7 +71,7 @@ describe('[PROV-17] [PROV-18] a probe', () => {
       chunks: [body],
     }));
     const models = [{ id: MODEL }, { id: 'claude-haiku-4-5' }, { id: 'private', upstreamId: 'private-7' }];
-    await start([site('a', mocks[0].url, 0, { models })]);
+    await start([probed('a', mocks[0].url, 0, { models })]);
     await until(() => expect(stateOf('a')?.models.status).toBe('False'));
     expect(stateOf('a')?.credentials.status).toBe('True');
     expect([...stateOf('a')!.missing]).toEqual(['private-7']);
@@ -76,7 +80,7 @@ describe('[PROV-17] [PROV-18] a probe', () => {
   test('tells an upstream that is not there from one that refuses', async () => {
     badKey(mocks[0], 'another');
     const nobody = `http://127.0.0.1:${await freePort()}`;
-    await start([site('a', mocks[0].url, 0), site('b', nobody, 1)]);
+    await start([probed('a', mocks[0].url, 0), probed('b', nobody, 1)]);
     await until(() => {
       expect(stateOf('a')).toMatchObject({ credentials: { reason: 'BadCredential' }, reachable: { status: 'True' } });
       expect(stateOf('b')).toMatchObject({
@@ -88,7 +92,7 @@ describe('[PROV-17] [PROV-18] a probe', () => {
   });
 
   test('is not sent where the Upstream says so', async () => {
-    await start([site('a', mocks[0].url, 0, { validation: { enabled: false } })]);
+    await start([probed('a', mocks[0].url, 0, { validation: { enabled: false } })]);
     expect((await call(gateway)).status).toBe(200);
     expect(mocks[0].received()).toBe(1);
     expect(stateOf('a')?.credentials.reason).toBe('NotProbed');
@@ -97,7 +101,7 @@ describe('[PROV-17] [PROV-18] a probe', () => {
 
 describe('a credential that the provider refuses', () => {
   test('[PROV-19] [ERR-08] shows on a call, which moves on, and nobody is told that their own key is wrong', async () => {
-    await start([site('a', mocks[0].url, 0), site('b', mocks[1].url, 1)]);
+    await start([probed('a', mocks[0].url, 0), probed('b', mocks[1].url, 1)]);
     await until(() => {
       for (const name of ['a', 'b']) expect(stateOf(name)?.credentials.status).toBe('True');
     });
@@ -118,7 +122,7 @@ describe('a credential that the provider refuses', () => {
 
   test('[PROV-16] [PROV-17] is good again as soon as the new one is loaded', async () => {
     badKey(mocks[0], 'sk-ant-api03-fresh-0123456789abcdef');
-    const sites = [site('a', mocks[0].url, 0)];
+    const sites = [probed('a', mocks[0].url, 0)];
     await start(sites);
     await until(() => expect(stateOf('a')?.credentials.status).toBe('False'));
     const resources = siteResources(sites);
@@ -129,7 +133,7 @@ describe('a credential that the provider refuses', () => {
   });
 
   test('without probes is good again with the first call that is served', async () => {
-    await start([site('a', mocks[0].url, 0)], false);
+    await start([probed('a', mocks[0].url, 0)], false);
     badKey(mocks[0], 'another');
     await call(gateway);
     expect(stateOf('a')?.credentials.status).toBe('False');

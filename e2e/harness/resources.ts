@@ -56,6 +56,8 @@ export function upstream(
     {
       provider: 'Anthropic',
       baseUrl,
+      // Tests script what a mock answers call by call; a probe in between would take a turn.
+      validation: { enabled: false },
       anthropic: { auth: { type: 'APIKey', apiKey: { name: 'anthropic', key: 'token' } } },
       ...spec,
     },
