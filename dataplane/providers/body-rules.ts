@@ -61,6 +61,10 @@ export type BodyRefusal =
   | { readonly ok: false; readonly refusal: 'repeated'; readonly key: string }
   | { readonly ok: false; readonly refusal: 'invalid' | 'betas' };
 
+/** Headers with their decisions; clients choose them, so both are bounded. */
+const REMEMBERED = 256;
+const LONGEST_REMEMBERED = 1024;
+
 /** The version that the dialect strings of 2023 stand for. */
 const FIRST_VERSION = '2023-06-01';
 const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
@@ -90,6 +94,7 @@ type Walked = Extract<WalkResult, { ok: true }>;
 export class BodyRules {
   readonly #facts: FamilyFacts;
   readonly #decide: BetaDecider;
+  readonly #byHeader = new Map<string, BetaDecision>();
   readonly #plans: Readonly<Record<Layout, WeakMap<FieldDecision, BodyNode>>> = {
     plain: new WeakMap(),
     Messages: new WeakMap(),
@@ -105,8 +110,7 @@ export class BodyRules {
   /** Never throws. */
   apply(call: BodyCall): BodyOutcome {
     const layout = this.#layoutFor(call);
-    const inHeader = splitBetas(call.beta);
-    let decision = this.#decide(inHeader);
+    let decision = this.#decisionOf(call.beta);
     if (layout === 'plain' && isEmpty(decision.fields)) {
       const body = withModel(call);
       if (body !== undefined) return this.#adapted(call, body, decision, undefined, call.beta);
@@ -118,7 +122,7 @@ export class BodyRules {
     if (inBody === undefined) return { ok: false, refusal: 'betas' };
     if (inBody.length > 0) {
       const { fields } = decision;
-      decision = this.#decide([...new Set([...inHeader, ...inBody])]);
+      decision = this.#decide([...new Set([...splitBetas(call.beta), ...inBody])]);
       if (decision.fields !== fields) walk = walkBody(call.body, this.#planFor(decision.fields, layout));
       if (!walk.ok) return walk;
     }
@@ -129,6 +133,17 @@ export class BodyRules {
     const limit = this.#facts.maxBodyBytes ?? Infinity;
     if (body.length > limit) return { ok: false, refusal: 'too-large', limit };
     return this.#adapted(call, body, decision, version, inBody.length > 0 ? undefined : call.beta);
+  }
+
+  /** Clients send few different headers, so most are neither split nor looked up again. */
+  #decisionOf(header: string | undefined): BetaDecision {
+    if (header === undefined) return this.#decide([]);
+    let decision = this.#byHeader.get(header);
+    if (decision !== undefined) return decision;
+    decision = this.#decide(splitBetas(header));
+    if (this.#byHeader.size >= REMEMBERED) this.#byHeader.clear();
+    if (header.length <= LONGEST_REMEMBERED) this.#byHeader.set(header, decision);
+    return decision;
   }
 
   #layoutFor({ format, modelInBody, betasInBody }: BodyCall): Layout {
