@@ -75,7 +75,7 @@ export function tableText(compiled: CompiledFiles): string {
   return [...lines, ...gap(faults), ...gap([...notes, ...warnings])].join('\n');
 }
 
-export function faultText({ file, line, column, object, message }: Placed): string {
+function faultText({ file, line, column, object, message }: Placed): string {
   return `${file}:${line}:${column}: ${object === undefined ? '' : `${object}: `}${message}`;
 }
 

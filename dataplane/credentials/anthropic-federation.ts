@@ -1,4 +1,5 @@
 // Anthropic workload identity federation: the pod's projected token is exchanged for a short-lived Anthropic token (RFC 7523 grant).
+import type { FederationConfig } from '#shared/bundle/credential-config.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import { BearerSource } from './bearer-source.ts';
 import type { Refresher } from './refresher.ts';
@@ -7,15 +8,9 @@ import type { CredentialPorts } from './source.ts';
 import { requestToken } from './token-endpoint.ts';
 import { readTokenFile } from './token-file.ts';
 
-export interface AnthropicFederationSpec {
-  readonly type: 'AnthropicFederation';
+export interface AnthropicFederationSpec extends FederationConfig {
   /** Without trailing slash; the exchange goes to the host that the calls go to. */
   readonly baseUrl: string;
-  readonly federationRuleId: string;
-  readonly organizationId: string;
-  readonly tokenFile: string;
-  readonly workspaceId?: string;
-  readonly serviceAccountId?: string;
 }
 
 /** Both are asked for by the exchange; calls with the token carry only the first. */

@@ -6,7 +6,13 @@ import { Renewal, type Minted } from './renewal.ts';
 import { namesCaller, sessionName } from './session-name.ts';
 import { SIGNATURE_HEADERS, SigV4Signer, type AwsKeys } from './sigv4.ts';
 import { Skew } from './skew.ts';
-import type { CredentialPorts, CredentialSource, CredentialState, OutgoingRequest } from './source.ts';
+import {
+  OWN_CALLER,
+  type CredentialPorts,
+  type CredentialSource,
+  type CredentialState,
+  type OutgoingRequest,
+} from './source.ts';
 
 export interface AwsSpec {
   readonly type: 'AWS';
@@ -19,8 +25,6 @@ export interface AwsSpec {
 
 /** A session is a few kilobytes; the least recently opened goes first. */
 const MAX_SESSIONS = 10_000;
-/** The caller of the session that shows at load whether the role can be assumed; also for probes. */
-export const OWN_CALLER = 'portcullis';
 /** What AWS repeats of a request whose signature it does not accept. */
 const SIGNED_REQUEST = /x-amz-security-token|\bA[SK]IA[0-9A-Z]{16}\b/;
 

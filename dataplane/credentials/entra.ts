@@ -1,5 +1,6 @@
 // Microsoft Entra for Foundry: workload identity (a projected token for an access token) and managed identity (the machine's metadata
 // server). Each is one HTTP call, which is why Microsoft's identity package, forty megabytes on disk, is not here.
+import type { EntraConfig } from '#shared/bundle/credential-config.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import { BearerSource } from './bearer-source.ts';
 import { CredentialError } from './credential-error.ts';
@@ -9,22 +10,8 @@ import type { CredentialPorts } from './source.ts';
 import { FORM, requestToken } from './token-endpoint.ts';
 import { readTokenFile } from './token-file.ts';
 
-export interface EntraSpec {
-  readonly type: 'Entra';
-  /** What the token is for, as a resource; `https://ai.azure.com` when left out. */
-  readonly audience?: string;
-  readonly identity:
-    | {
-        readonly type: 'WorkloadIdentity';
-        readonly tenantId: string;
-        readonly clientId: string;
-        readonly tokenFile: string;
-        /** Without trailing slash; sovereign clouds have their own. */
-        readonly authority?: string;
-      }
-    /** Without a client id the machine's only or system-assigned identity. */
-    | { readonly type: 'ManagedIdentity'; readonly clientId?: string };
-}
+/** Nothing of it is secret, so it stands in the bundle as it is. */
+export type EntraSpec = EntraConfig;
 
 const FOUNDRY_AUDIENCE = 'https://ai.azure.com';
 const PUBLIC_AUTHORITY = 'https://login.microsoftonline.com';

@@ -1,6 +1,9 @@
 // credentials: who we are to an upstream. One interface whatever the credential is; everything else in this room makes one of these.
 import type { CredentialFault } from './credential-error.ts';
 
+/** The caller of what the gateway does by itself: probes, and the role session that shows at load whether a role can be assumed. */
+export const OWN_CALLER = 'portcullis';
+
 export type CredentialKind = 'Fixed' | 'AWS' | 'Google' | 'Entra' | 'AnthropicFederation';
 
 /** A request that is complete but for its credential. */

@@ -3,12 +3,13 @@ import type { Dispatcher } from 'undici';
 import { canonicalModel } from '#shared/catalog/spelling.ts';
 import type { ServedModel } from '../admit/models.ts';
 import type { Settings } from '../config/snapshot.ts';
+import { OWN_CALLER } from '../credentials/source.ts';
 import { CredentialError } from '../credentials/credential-error.ts';
 import type { Clock } from '../credentials/source.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { classify } from './classify.ts';
 import { unreachable, type Finding } from './finding.ts';
-import { candidates, listRequest, messageRequest, PROBE_CALLER, type ProbeRequest } from './request.ts';
+import { candidates, listRequest, messageRequest, type ProbeRequest } from './request.ts';
 
 export interface ProbePorts {
   readonly clock: Clock;
@@ -103,7 +104,7 @@ async function messageFinding(
 async function ask(target: UpstreamTarget, request: ProbeRequest, ports: AskPorts): Promise<Reply> {
   const reply = await askOnce(target, request, ports);
   if (reply.status !== 401 && reply.status !== 403) return reply;
-  const again = target.credential.rejected(PROBE_CALLER, reply.date, reply.sent);
+  const again = target.credential.rejected(OWN_CALLER, reply.date, reply.sent);
   return again ? askOnce(target, request, ports) : reply;
 }
 
@@ -116,7 +117,7 @@ async function askOnce(
   const late = new AbortController();
   const cancel = clock.after(DEADLINE_MS, () => late.abort());
   try {
-    await target.credential.authorize({ method, origin: target.origin, path, headers, body }, PROBE_CALLER);
+    await target.credential.authorize({ method, origin: target.origin, path, headers, body }, OWN_CALLER);
     const answer = await connections(target).request({
       origin: target.origin,
       path,

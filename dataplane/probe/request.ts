@@ -5,13 +5,11 @@ import { GatewayError } from '../errors.ts';
 import type { ServedModel } from '../admit/models.ts';
 import type { Settings } from '../config/snapshot.ts';
 import { readMessageFields } from '../providers/message-fields.ts';
+import { OWN_CALLER } from '../credentials/source.ts';
 import type { UpstreamRequest } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { upstreamRequest } from '../providers/upstream-request.ts';
 import { typicalPrice } from '../route/strategy-price.ts';
-
-/** Who probes are for, to credentials that carry a name to the provider; the name of the session that is open anyway. */
-export const PROBE_CALLER = 'portcullis';
 
 export interface ProbeRequest {
   readonly method: 'GET' | 'POST';
@@ -48,7 +46,7 @@ export function messageRequest(target: UpstreamTarget, model: ServedModel): Prob
   const made: UpstreamRequest | GatewayError = upstreamRequest(target, {
     client,
     callId: 'probe',
-    caller: { id: PROBE_CALLER, owner: PROBE_CALLER, email: undefined },
+    caller: { id: OWN_CALLER, owner: OWN_CALLER, email: undefined },
     operation: 'messages',
     search: '',
     format: 'Messages',

@@ -133,7 +133,7 @@ function headerOf({ headers }: IncomingMessage, name: string): string | undefine
 }
 
 /** 404 and never 501: after that Claude Code would send a billed message for every count. */
-export function countUnavailable(): GatewayError {
+function countUnavailable(): GatewayError {
   return refuse.notFound('count_unavailable', 'token counting is not available for this model');
 }
 

@@ -2,8 +2,7 @@
 // answer reads.
 import { decodeAll } from './frames.ts';
 import type { Dialect } from '#shared/bundle/bundle.ts';
-import type { RawObject } from '#shared/compile/types.ts';
-import { basicResources, CI_KEY, withObjects, type Resources, type TestGateway } from '../harness/gateway.ts';
+import { basicResources, CI_KEY, type Resources, type TestGateway } from '../harness/gateway.ts';
 import { send, type Answer, type Ask } from './http-client.ts';
 
 export const EVERY_DIALECT: readonly Dialect[] = ['Anthropic', 'Bedrock', 'Vertex', 'Foundry', 'ClaudePlatformAWS'];
@@ -18,11 +17,6 @@ const VERTEX_BASE = '/v1/projects/any-project/locations/us-east5/publishers/anth
 /** A gateway that serves every format, with one Anthropic upstream. */
 export function everyDialect(url: string, gatewaySpec: Record<string, unknown> = {}): Resources {
   return basicResources(url, { dialects: EVERY_DIALECT, ...gatewaySpec });
-}
-
-/** The same with other objects. */
-export function everyDialectWith(objects: readonly RawObject[], gatewaySpec: Record<string, unknown> = {}) {
-  return (url: string): Resources => withObjects(everyDialect(url, gatewaySpec), objects);
 }
 
 /** One client format, as its clients speak it. */

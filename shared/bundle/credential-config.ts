@@ -55,6 +55,7 @@ export interface GoogleConfig {
 
 export interface EntraConfig {
   readonly type: 'Entra';
+  /** What the token is for, as a resource; `https://ai.azure.com` when left out. */
   readonly audience?: string;
   readonly identity:
     | {
@@ -62,8 +63,10 @@ export interface EntraConfig {
         readonly tenantId: string;
         readonly clientId: string;
         readonly tokenFile: string;
+        /** Without trailing slash; sovereign clouds have their own. */
         readonly authority?: string;
       }
+    /** Without a client id the machine's only or system-assigned identity. */
     | { readonly type: 'ManagedIdentity'; readonly clientId?: string };
 }
 

@@ -25,7 +25,7 @@ export class CatalogOverlayError extends Error {
   readonly code = 'invalid_catalog';
 }
 
-export const OVERLAY_KEYS = ['models.json', 'prices.json', 'betas.json'] as const;
+const OVERLAY_KEYS = ['models.json', 'prices.json', 'betas.json'] as const;
 
 /** Characters that the tables of one overlay may have together: some 2,000 models. It travels in a bundle with everything else. */
 export const MAX_OVERLAY_CHARS = 256 * 1024;
