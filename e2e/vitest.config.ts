@@ -38,7 +38,8 @@ export default defineConfig({
           name: 'kubernetes',
           include: ['e2e/{kubernetes,charts}/**/*.test.ts'],
           globalSetup: 'e2e/harness/kubernetes/global-setup.ts',
-          testTimeout: 60_000,
+          // Above what tests wait for themselves, whose messages say more than that time was up.
+          testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },

@@ -1,6 +1,7 @@
 // AWS Signature Version 4 over a request that is complete. Our own because it lies on the path of every call: it works without promises
 // and hashes the body where it lies; beside that hash it costs a quarter of what the SDK's signer does. A property test holds it equal.
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { HmacKey } from '#shared/hmac.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import type { OutgoingRequest } from './source.ts';
 
@@ -60,7 +61,7 @@ export class SigV4Signer {
 
     const scope = `${day}/${this.#region}/${this.#service}/aws4_request`;
     const toSign = `${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
-    const signature = this.#signingKey(day).sign(toSign);
+    const signature = this.#signingKey(day).hex(toSign);
     headers.push(
       'authorization',
       `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${signedNames}, Signature=${signature}`,
@@ -71,36 +72,12 @@ export class SigV4Signer {
     if (this.#key !== undefined && this.#day === day) return this.#key;
     const secret = Buffer.from(`AWS4${this.keys.secretAccessKey.reveal()}`);
     const key = [day, this.#region, this.#service, 'aws4_request'].reduce<Buffer>(
-      (key, part) => createHmac('sha256', key).update(part).digest(),
+      (key, part) => new HmacKey(key).sign(part),
       secret,
     );
     this.#day = day;
     this.#key = new HmacKey(key);
     return this.#key;
-  }
-}
-
-const BLOCK = 64;
-
-/** HMAC-SHA-256 (RFC 2104) from one-shot hashes: a sixth of the time of `createHmac`, most of which is making its object. */
-class HmacKey {
-  readonly #inner: Buffer;
-  readonly #outer: Buffer;
-
-  /** @param key 32 bytes */
-  constructor(key: Buffer) {
-    this.#inner = Buffer.alloc(BLOCK, 0x36);
-    this.#outer = Buffer.alloc(BLOCK, 0x5c);
-    for (const [i, byte] of key.entries()) {
-      this.#inner[i]! ^= byte;
-      this.#outer[i]! ^= byte;
-    }
-  }
-
-  /** @returns lower-case hex */
-  sign(text: string): string {
-    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]), 'buffer');
-    return hash('sha256', Buffer.concat([this.#outer, inner]), 'hex');
   }
 }
 

@@ -52,10 +52,13 @@ export function credentialsIn(headers: IncomingHttpHeaders): string[] {
   return values;
 }
 
-/** Text that may quote the client, without the credentials it sent: people paste keys into model names and paths. */
-export function withoutCredentials(headers: IncomingHttpHeaders, text: string): string {
+/**
+ * Text that may quote the client, without the credentials it sent: people paste keys into model names and paths.
+ * @param credentials as {@link credentialsIn} finds them
+ */
+export function withoutCredentials(credentials: readonly string[], text: string): string {
   let plain = text;
-  for (const value of credentialsIn(headers)) {
+  for (const value of credentials) {
     if (plain.includes(value)) plain = plain.replaceAll(value, '[redacted]');
   }
   return plain;

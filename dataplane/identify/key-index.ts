@@ -51,6 +51,8 @@ export class KeyIndex {
     before: KeyIndex | undefined,
   ): Promise<KeyIndex> {
     const known = new Map((before === undefined ? [] : before.#shards).map((shard) => [shard.sha256, shard]));
+    // One that fails while an earlier one is waited for is heard of in its turn; until then it must not end the process as nobody's.
+    for (const coming of shards) if (coming instanceof Promise) coming.catch(() => undefined);
     const loaded: LoadedShard[] = [];
     let sliceEnd = performance.now() + SLICE_MS;
     for (const coming of shards) {

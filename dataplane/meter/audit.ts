@@ -20,7 +20,7 @@ export interface AuditTimes {
 
 /** The record of a finished call as a JSON line without line feed. Undefined members are left out. */
 export function auditLine(call: Call, status: number, { wallClock, now }: AuditTimes): string {
-  const { record, request } = call;
+  const { record, request, credentials } = call;
   return JSON.stringify({
     event: isDenial(call, status) ? 'access.denied' : 'call',
     timestamp: new Date(wallClock).toISOString(),
@@ -29,13 +29,13 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     ...caller(call),
     dialect: call.dialect.name,
     method: request.method,
-    endpoint: withoutCredentials(request.headers, call.path),
+    endpoint: withoutCredentials(credentials, call.path),
     status,
     reason: record.reason,
     rate_limited: status === 429,
     response_time_ms: round(now - record.startedAt),
     first_byte_ms: record.firstByteAt === undefined ? undefined : round(record.firstByteAt - record.startedAt),
-    requested_model: record.requestedModel && withoutCredentials(request.headers, record.requestedModel),
+    requested_model: record.requestedModel && withoutCredentials(credentials, record.requestedModel),
     model: record.model,
     served_model: record.upstreamModel,
     upstream: record.upstream,
@@ -115,17 +115,17 @@ const MAX_HEADER_CHARS = 128;
 const MAX_BETAS = 16;
 
 /** Client-written, so shortened; recorded for aggregation, never used as identity. */
-function header({ request }: Call, name: string): string | undefined {
+function header({ request, credentials }: Call, name: string): string | undefined {
   const value = request.headers[name];
-  return typeof value === 'string' ? withoutCredentials(request.headers, value).slice(0, MAX_HEADER_CHARS) : undefined;
+  return typeof value === 'string' ? withoutCredentials(credentials, value).slice(0, MAX_HEADER_CHARS) : undefined;
 }
 
 /** Names are client-written too: so many at most, each shortened. */
-function droppedBetas({ record, request }: Call): string[] | undefined {
+function droppedBetas({ record, credentials }: Call): string[] | undefined {
   if (record.droppedBetas.length === 0) return undefined;
   return record.droppedBetas
     .slice(0, MAX_BETAS)
-    .map((beta) => withoutCredentials(request.headers, beta).slice(0, MAX_HEADER_CHARS));
+    .map((beta) => withoutCredentials(credentials, beta).slice(0, MAX_HEADER_CHARS));
 }
 
 function round(ms: number): number {

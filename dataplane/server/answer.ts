@@ -22,7 +22,7 @@ export function answerError(call: Call, error: GatewayError): void {
   // Nor can a request without a length be trusted to end where it seems to.
   const unread = error.status === 411 || (!request.complete && expectsBody(request.headers));
   if (unread) headers.push('connection', 'close');
-  const message = withoutCredentials(request.headers, error.message);
+  const message = withoutCredentials(call.credentials, error.message);
   const { status, type } = error;
   const shape = call.dialect.error({ status, type, message }, call.id);
   headers.push(...shape.headers);

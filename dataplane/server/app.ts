@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Settings, SnapshotHolder } from '../config/snapshot.ts';
 import { GatewayError, refuse } from '../errors.ts';
 import { clientAddress } from '../admit/network.ts';
+import { credentialsIn } from '../identify/credential.ts';
 import { checkAlive, identify } from '../identify/identify.ts';
 import type { PreviousSecretUses } from '../identify/previous-secret.ts';
 import { newCallRecord } from '../meter/call-record.ts';
@@ -137,13 +138,15 @@ function openCall(
   const path = query < 0 ? url : url.slice(0, query);
   // Before the first configuration only probes are answered, and they read nothing of it.
   const settings = holder.current?.settings as Settings;
+  const credentials = credentialsIn(raw.headers);
   const call: Call = {
-    id: callId(raw, newId),
+    id: callId(raw, credentials, newId),
     request: raw,
     response,
     path,
     search: query < 0 ? '' : url.slice(query),
     address: settings === undefined ? '' : clientAddress(raw, settings.trustedProxies),
+    credentials,
     dialect: dialectOf(path),
     settings,
     record: newCallRecord(route.now()),

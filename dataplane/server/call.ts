@@ -1,7 +1,6 @@
 // One client call, from its first header byte to its audit line. Doors and rooms read from it; only `record` changes on the way.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Settings } from '../config/snapshot.ts';
-import { withoutCredentials } from '../identify/credential.ts';
 import type { Principal } from '../identify/principal.ts';
 import type { CallRecord } from '../meter/call-record.ts';
 import type { ClientDialect } from './dialect.ts';
@@ -22,6 +21,8 @@ export interface Call {
   /** Query with its `?`, or `''`. */
   readonly search: string;
   readonly address: string;
+  /** Every value in its headers that may be one: none of them belongs upstream or in a log. */
+  readonly credentials: readonly string[];
   /** How the client is answered; the door it knocked at decides. */
   readonly dialect: ClientDialect;
   readonly settings: Settings;
@@ -32,10 +33,10 @@ export interface Call {
 
 const SAFE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** A client's own id is kept when it is harmless in headers and logs: safe characters, not its key. Otherwise a fresh one is made. */
-export function callId({ headers }: IncomingMessage, fresh: () => string): string {
+/** A client's own id is kept when it is harmless in headers and logs: safe characters, no key. Otherwise a fresh one is made. */
+export function callId({ headers }: IncomingMessage, credentials: readonly string[], fresh: () => string): string {
   const offered = headers['x-client-request-id'];
-  const harmless =
-    typeof offered === 'string' && SAFE_ID.test(offered) && withoutCredentials(headers, offered) === offered;
-  return harmless ? offered : fresh();
+  const isHarmless =
+    typeof offered === 'string' && SAFE_ID.test(offered) && !credentials.some((value) => offered.includes(value));
+  return isHarmless ? offered : fresh();
 }

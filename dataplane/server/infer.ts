@@ -5,7 +5,7 @@ import type { BodyFormat } from '#shared/catalog/families.ts';
 import { admitCaller, admitModel } from '../admit/admit.ts';
 import { checkPlace, placeIn, type Place } from '../admit/place.ts';
 import { refuse } from '../errors.ts';
-import { credentialsIn, withoutCredentials } from '../identify/credential.ts';
+import { withoutCredentials } from '../identify/credential.ts';
 import type { CallFields, Operation } from '../providers/provider.ts';
 import { forward, type RouteContext } from '../route/forwarder.ts';
 import { readBody } from './body.ts';
@@ -56,7 +56,7 @@ export async function infer(
   const received = await readBody(call, { maxBytes: limits.maxBodyBytes, timeoutMs: timeouts.body });
   const body = inference.open === undefined ? received : inference.open(received);
   const fields = inference.fields(body);
-  record.requestedModel = shortened(fields.model, headers);
+  record.requestedModel = shortened(call, fields.model);
   record.stream = fields.stream;
   checkPlace(settings, access, placeIn(fields.model));
   const grant = admitModel(settings, principal, access, fields.model, counting);
@@ -71,15 +71,17 @@ export async function infer(
     body,
     fields,
     model: grant.model,
-    credentials: credentialsIn(call.request.headers),
+    credentials: call.credentials,
   });
   // Only now: what fails before is answered by the error handler, which a hijacked reply never reaches.
   reply.hijack();
 }
 
 /** A key that somebody pasted is taken out before the cut, which could leave a piece of it that is known for nothing. */
-function shortened(model: string, headers: Call['request']['headers']): string {
-  return model.length > MAX_RECORDED_MODEL ? withoutCredentials(headers, model).slice(0, MAX_RECORDED_MODEL) : model;
+function shortened({ credentials }: Call, model: string): string {
+  return model.length > MAX_RECORDED_MODEL
+    ? withoutCredentials(credentials, model).slice(0, MAX_RECORDED_MODEL)
+    : model;
 }
 
 /** @throws {GatewayError} 404 on the paths of a format that the platform team did not ask for */

@@ -217,6 +217,10 @@ test('[OPS-12] upgrade and rollback under load: no call fails, and the two progr
 });
 
 test('[OPS-23] kubectl shows state, address, port and provider, and events tell of no trouble on the way', async () => {
+  // The pods are a few seconds old, and tell of an upstream once they have tried it.
+  for (const type of ['CredentialsValid', 'Reachable']) {
+    await inPlatform('wait', `--for=condition=${type}`, 'pup', '--all', '--timeout=60s');
+  }
   const table = (await inPlatform('get', 'pgw,pup', '-o', 'wide')).replace(/ +/g, ' ');
   expect(table).toContain('/claude https://claude.edge.svc True True True 2 1 1 1 8080 claude.ai.svc:8080 ');
   expect(table.replace(/ \w+ True 1 /, ' AGO True 1 ')).toContain(

@@ -20,11 +20,26 @@ test.each([
   ['a run found no tests', [good, { ...good, numPassedTests: 0 }], '3 passed, 1 failed', 1],
   ['a run left no results', [good, undefined], '3 passed, 1 failed', 1],
 ])('%s', (title, results, line, code) => {
+  const { stdout, status } = tally(title, results);
+  expect([stdout.trim().split('\n').at(-1), status]).toEqual([line, code]);
+});
+
+test('what failed is named with its message, in plain text', () => {
+  const told = { status: 'failed', fullName: 'a test', failureMessages: ['\u001b[31mexpected 1\u001b[39m\nat here'] };
+  const failing = { name: 'some.test.ts', status: 'failed', assertionResults: [{ status: 'passed' }, told] };
+  const broken = { ...unloaded, name: 'other.test.ts', message: 'cannot be read' };
+  const { stdout } = tally('named', [{ ...good, numFailedTests: 1, success: false, testResults: [failing, broken] }]);
+  expect(stdout).toBe(
+    'FAILED some.test.ts > a test\n  expected 1\n  at here\n' +
+      'FAILED other.test.ts\n  cannot be read\n3 passed, 2 failed\n',
+  );
+});
+
+function tally(title: string, results: readonly (object | undefined)[]) {
   const files = results.map((result, index) => {
     const file = join(folder, `${title} ${index}.json`);
     if (result !== undefined) writeFileSync(file, JSON.stringify(result));
     return file;
   });
-  const { stdout, status } = spawnSync(process.execPath, [TALLY, ...files], { encoding: 'utf8' });
-  expect([stdout.trim().split('\n').at(-1), status]).toEqual([line, code]);
-});
+  return spawnSync(process.execPath, [TALLY, ...files], { encoding: 'utf8' });
+}

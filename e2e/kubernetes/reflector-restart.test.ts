@@ -20,7 +20,7 @@ afterEach(async () => {
   await plane.down();
 });
 
-const truth = (): Promise<void> => equalsServer(reflected!, plane.admin, namespace, 40_000);
+const truth = (): Promise<void> => equalsServer(reflected!, plane.admin, namespace, 20_000);
 const administrator = (): Promise<Connection> => openConnection({ KUBECONFIG: plane.kubeconfig }, now);
 
 test('the API server is killed and restarted: the cache is served meanwhile and follows after', async () => {

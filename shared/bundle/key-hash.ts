@@ -1,25 +1,29 @@
 // How a virtual key becomes what is stored: HMAC-SHA-256 under the Gateway's pepper. Shared by who writes entries and who checks calls.
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { HmacKey } from '#shared/hmac.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 
+/** A pepper made ready by {@link hashingKey}. */
+export type HashingKey = HmacKey;
+
+/** @param pepper at least 32 random bytes, one per Gateway */
+export function hashingKey(pepper: SecretText): HashingKey {
+  return new HmacKey(Buffer.from(pepper.reveal()));
+}
+
 /**
- * @param pepper at least 32 random bytes, one per Gateway; for more than a few values as {@link hashingKey} gives it
+ * @param pepper as {@link hashingKey} makes it ready for more than a few values
  * @param value the clear key
  * @returns 32 bytes
  */
-export function keyHash(pepper: string | Uint8Array | HashingKey, value: string): Buffer {
-  return createHmac('sha256', pepper).update(value).digest();
+export function keyHash(pepper: string | HashingKey, value: string): Buffer {
+  return readied(pepper).sign(value);
 }
 
 /** {@link keyHash} in hex, as entries hold it. */
-export function hexKeyHash(pepper: string | Uint8Array | HashingKey, value: string): string {
-  return createHmac('sha256', pepper).update(value).digest('hex');
+export function hexKeyHash(pepper: string | HashingKey, value: string): string {
+  return readied(pepper).hex(value);
 }
 
-/** A pepper made ready by {@link hashingKey}. */
-export type HashingKey = KeyObject;
-
-/** Makes a pepper ready once: a hash then takes two thirds of the time. */
-export function hashingKey(pepper: SecretText): HashingKey {
-  return createSecretKey(Buffer.from(pepper.reveal()));
+function readied(pepper: string | HashingKey): HashingKey {
+  return typeof pepper === 'string' ? new HmacKey(Buffer.from(pepper)) : pepper;
 }
