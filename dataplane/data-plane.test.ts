@@ -38,7 +38,7 @@ function rotated(graceEnds: number): KeyEntry[] {
 }
 
 function entry(value: string, parts: Partial<KeyEntry> = {}): KeyEntry {
-  return keyEntry({ hash: keyHash(PEPPER.reveal(), value).toString('hex'), prefix: value, ...parts });
+  return keyEntry({ hash: keyHash(PEPPER.reveal(), value), prefix: value, ...parts });
 }
 
 function load(keys: readonly KeyEntry[]): void {

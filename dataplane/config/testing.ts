@@ -159,7 +159,7 @@ export class FakeCluster {
 /** Clear value of a key by name; versions of a key share it. */
 export const valueOf = (name: string): string => `sk-pc-${name}`;
 
-export const hashOf = (name: string): string => keyHash(PEPPER, valueOf(name)).toString('hex');
+export const hashOf = (name: string): string => keyHash(PEPPER, valueOf(name));
 
 /** What a snapshot serves, in the numbers of {@link Content}. */
 export function served({ settings, keys }: Snapshot, names: readonly string[]): Content {
@@ -195,7 +195,7 @@ function partJson(part: PartName, { bundle, credentials, keys }: Content): Uint8
   }
   const entries = Object.entries(keys)
     .map(([name, version]) => entryOf(name, version))
-    .filter(({ hash }) => keyPartName(shardOf(Number.parseInt(hash.slice(0, 2), 16), KEY_PARTS)) === part)
+    .filter(({ hash }) => keyPartName(shardOf(hash, KEY_PARTS)) === part)
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
   return Buffer.from(JSON.stringify(entries));
 }

@@ -11,7 +11,7 @@ const PEPPER = new SecretText('pepper'.repeat(8));
 const KEY = 'sk-pc-0123456789abcdefghij';
 
 function keysWith(parts: Partial<KeyEntry> = {}, value = KEY): KeyIndex {
-  return KeyIndex.of(PEPPER, [keyEntry({ hash: keyHash(PEPPER.reveal(), value).toString('hex'), ...parts })]);
+  return KeyIndex.of(PEPPER, [keyEntry({ hash: keyHash(PEPPER.reveal(), value), ...parts })]);
 }
 
 function refusal(run: () => unknown): GatewayError {

@@ -12,7 +12,7 @@ import { KeyIndex } from './key-index.ts';
 const PEPPER = new SecretText('pepper'.repeat(8));
 
 function hashOf(value: string): string {
-  return keyHash(PEPPER.reveal(), value).toString('hex');
+  return keyHash(PEPPER.reveal(), value);
 }
 
 function entriesOf(values: readonly string[]): KeyEntry[] {

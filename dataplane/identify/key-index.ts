@@ -82,12 +82,12 @@ export class KeyIndex {
 
   /** The entry with exactly this hash: how a running call learns what became of its key. */
   byHash(hash: string): KeyEntry | undefined {
-    return this.#match(Buffer.from(hash, 'hex'));
+    return this.#match(hash);
   }
 
-  #match(hash: Buffer): KeyEntry | undefined {
-    const shard = this.#shards[shardOf(hash[0]!, this.#shards.length)];
-    const bucket = shard?.buckets.get(hash.toString('hex', 0, PREFIX_DIGITS / 2));
+  #match(hash: string): KeyEntry | undefined {
+    const shard = this.#shards[shardOf(hash, this.#shards.length)];
+    const bucket = shard?.buckets.get(hash.slice(0, PREFIX_DIGITS));
     const entry = Array.isArray(bucket) ? bucket.find((each) => sameHash(each, hash)) : bucket;
     if (entry === undefined || !sameHash(entry, hash)) return undefined;
     return this.#revoked.has(entry.hash) ? { ...entry, state: 'Revoked' } : entry;
@@ -107,6 +107,6 @@ function readShard({ sha256, json }: ShardSource): LoadedShard {
   return { sha256, size: entries.length, buckets };
 }
 
-function sameHash(entry: KeyEntry, hash: Buffer): boolean {
-  return timingSafeEqual(Buffer.from(entry.hash, 'hex'), hash);
+function sameHash(entry: KeyEntry, hash: string): boolean {
+  return timingSafeEqual(Buffer.from(entry.hash, 'latin1'), Buffer.from(hash, 'latin1'));
 }

@@ -1,10 +1,11 @@
 // One audit record per call, refused or served: who, from where, what, through which upstream, how long, how much. Field names are those
 // of the field's other gateways. Never a credential, never content; independent of the operational log level.
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
+import type { Usage } from '#shared/catalog/cost.ts';
 import { formatUsd } from '#shared/money.ts';
 import { presentedCredential, shownPrefix, withoutCredentials } from '../identify/credential.ts';
+import type { CredentialSource, Principal } from '../identify/principal.ts';
 import type { Call } from '../server/call.ts';
-import type { CallRecord } from './call-record.ts';
 
 /** Where records go: one JSON line each. */
 export interface AuditSink {
@@ -20,13 +21,24 @@ export interface AuditTimes {
 
 /** The record of a finished call as a JSON line without line feed. Undefined members are left out. */
 export function auditLine(call: Call, status: number, { wallClock, now }: AuditTimes): string {
-  const { record, request, credentials } = call;
+  const { record, request, credentials, principal } = call;
+  const { usage, costNanoUsd } = record;
+  const { key, team, prefix, source, rule } = principal === undefined ? stranger(call) : caller(call, principal);
   return JSON.stringify({
     event: isDenial(call, status) ? 'access.denied' : 'call',
     timestamp: new Date(wallClock).toISOString(),
     request_id: call.id,
     client_ip: call.address,
-    ...caller(call),
+    user_id: principal?.owner,
+    email: principal?.email,
+    owner_type: key?.owner.type,
+    team,
+    key: key?.key,
+    key_prefix: prefix,
+    secret: key?.previous === true ? 'previous' : undefined,
+    auth_method: principal?.method ?? 'none',
+    credential_source: source,
+    rule: record.rule ?? rule,
     dialect: call.dialect.name,
     method: request.method,
     endpoint: withoutCredentials(credentials, call.path),
@@ -34,7 +46,7 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     reason: record.reason,
     rate_limited: status === 429,
     response_time_ms: round(now - record.startedAt),
-    first_byte_ms: record.firstByteAt === undefined ? undefined : round(record.firstByteAt - record.startedAt),
+    first_byte_ms: record.firstByteAt && round(record.firstByteAt - record.startedAt),
     requested_model: record.requestedModel && withoutCredentials(credentials, record.requestedModel),
     model: record.model,
     served_model: record.upstreamModel,
@@ -47,7 +59,11 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
     attempts: record.attempts || undefined,
     stream: record.upstream === undefined ? undefined : record.stream,
     outcome: record.outcome,
-    ...consumption(record),
+    tokens_used: usage && tokensOf(usage),
+    usage,
+    usage_estimated: record.estimated || undefined,
+    cost_usd: costNanoUsd === undefined ? undefined : formatUsd(costNanoUsd),
+    priced: record.priced,
     session_id: header(call, 'x-claude-code-session-id'),
     agent_id: header(call, 'x-claude-code-agent-id'),
     parent_agent_id: header(call, 'x-claude-code-parent-agent-id'),
@@ -55,45 +71,29 @@ export function auditLine(call: Call, status: number, { wallClock, now }: AuditT
   });
 }
 
-function caller({ principal, record, settings, request, dialect }: Call) {
-  if (principal === undefined) {
-    const presented = presentedCredential(request.headers, dialect.name);
-    return {
-      key_prefix: presented && shownPrefix(presented.value, settings.gateway.virtualKeys.prefix),
-      auth_method: 'none',
-      credential_source: presented?.source,
-      rule: record.rule,
-    };
-  }
-  const { key } = principal;
-  return {
-    user_id: principal.owner,
-    email: principal.email,
-    owner_type: key.owner.type,
-    team: teamOf(key, settings.gateway.namespace),
-    key: key.key,
-    key_prefix: key.prefix,
-    secret: key.previous === true ? 'previous' : undefined,
-    auth_method: principal.method,
-    credential_source: principal.source,
-    rule: record.rule ?? settings.access.of(key, request.headers)?.rule,
-  };
+/** What a record says of whoever called. */
+interface Who {
+  readonly key: KeyEntry | undefined;
+  readonly team: string | undefined;
+  readonly prefix: string | undefined;
+  readonly source: CredentialSource | undefined;
+  /** The policy that governs. */
+  readonly rule: string | undefined;
 }
 
-function consumption({ usage, estimated, costNanoUsd, priced }: CallRecord) {
-  return {
-    tokens_used:
-      usage &&
-      usage.inputTokens +
-        usage.outputTokens +
-        usage.cacheReadTokens +
-        usage.cacheWrite5mTokens +
-        usage.cacheWrite1hTokens,
-    usage,
-    usage_estimated: estimated || undefined,
-    cost_usd: costNanoUsd === undefined ? undefined : formatUsd(costNanoUsd),
-    priced,
-  };
+function caller({ settings, request }: Call, { key, source }: Principal): Who {
+  const team = teamOf(key, settings.gateway.namespace);
+  return { key, team, prefix: key.prefix, source, rule: settings.access.of(key, request.headers)?.rule };
+}
+
+function stranger({ settings, request, dialect }: Call): Who {
+  const presented = presentedCredential(request.headers, dialect.name);
+  const prefix = presented && shownPrefix(presented.value, settings.gateway.virtualKeys.prefix);
+  return { key: undefined, team: undefined, prefix, source: presented?.source, rule: undefined };
+}
+
+function tokensOf({ inputTokens, outputTokens, cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens }: Usage) {
+  return inputTokens + outputTokens + cacheReadTokens + cacheWrite5mTokens + cacheWrite1hTokens;
 }
 
 /** Labels are written by whoever makes the key: a tenant's carry its namespace, as the names of its owners do. */

@@ -17,22 +17,22 @@ export interface BodyCall {
   /** How the client wrote it: `Bedrock` has betas and version in the body, model and stream in the path. */
   readonly format: BodyFormat;
   /** `model` of the body; absent where the path says it. */
-  readonly bodyModel?: string;
+  readonly bodyModel?: string | undefined;
   /** Where that stands, value only: saves the walk when nothing else is to change. */
-  readonly modelField?: Field;
+  readonly modelField?: Field | undefined;
   /** Id the upstream is asked for. */
   readonly model: string;
   /** Versions the model takes where that depends on it (`bedrockVersions` of the catalog). */
-  readonly modelVersions?: readonly string[];
+  readonly modelVersions?: readonly string[] | undefined;
   readonly stream: boolean;
   /** The upstream wants `model` in the body although its family has it in the path: token counts on Vertex. */
   readonly modelInBody?: boolean;
   /** A body of the Messages API names betas too; some families listen there, so they are judged like those of the header. */
-  readonly betasInBody?: true;
+  readonly betasInBody?: true | undefined;
   /** Header `anthropic-beta`, several joined by `,`. */
-  readonly beta?: string;
+  readonly beta?: string | undefined;
   /** Header `anthropic-version`. */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
 
 export type BodyOutcome = AdaptedBody | BodyRefusal;

@@ -58,19 +58,18 @@ function modelIdOf(target: UpstreamTarget, { model, fields }: ProviderRequest): 
 
 function adapt(target: UpstreamTarget, request: ProviderRequest, modelId: string): BodyOutcome {
   const { operation, fields, model, format, client } = request;
-  const modelVersions = target.catalog.models.byId.get(model.id)?.bedrockVersions;
-  const [beta, version] = [headerOf(client, 'anthropic-beta'), headerOf(client, 'anthropic-version')];
   return target.rulesFor(model, operation).apply({
     body: request.body,
     format,
-    ...(fields.modelField === undefined ? {} : { bodyModel: fields.model, modelField: fields.modelField }),
+    bodyModel: fields.modelField && fields.model,
+    modelField: fields.modelField,
     model: modelId,
-    ...(modelVersions === undefined ? {} : { modelVersions }),
+    modelVersions: target.catalog.models.byId.get(model.id)?.bedrockVersions,
     stream: fields.stream,
     modelInBody: operation === 'count' && target.provider.countsByBodyModel === true,
-    ...(fields.betasInBody === undefined ? {} : { betasInBody: fields.betasInBody }),
-    ...(beta === undefined ? {} : { beta }),
-    ...(version === undefined ? {} : { version }),
+    betasInBody: fields.betasInBody,
+    beta: headerOf(client, 'anthropic-beta'),
+    version: headerOf(client, 'anthropic-version'),
   });
 }
 

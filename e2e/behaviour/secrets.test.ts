@@ -29,7 +29,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   'client key': CI_KEY,
   'key of another client': OTHER_KEY,
   pepper: PEPPER,
-  'hash of a key': keyHash(PEPPER, CI_KEY).toString('hex'),
+  'hash of a key': keyHash(PEPPER, CI_KEY),
 };
 
 let mock: MockAnthropic;

@@ -10,7 +10,7 @@ import { storedKey } from './view.ts';
 const START = Date.parse('2026-01-01T00:00:00Z');
 const HOUR = 3_600_000;
 const GRACE = 24 * HOUR;
-const hashOf = (value: string) => keyHash(PEPPER.reveal(), value).toString('hex');
+const hashOf = (value: string) => keyHash(PEPPER.reveal(), value);
 
 /** One key on a server, and the law it is under, looked at after every single write. */
 class Stage {

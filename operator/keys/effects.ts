@@ -53,7 +53,7 @@ async function mint(action: Action<'mint'>, options: EffectOptions): Promise<Key
   const next: StoredKey = {
     credential: {
       serial: (last?.serial ?? 0) + 1,
-      hash: keyHash(gateway.pepper.reveal(), value.reveal()).toString('hex'),
+      hash: keyHash(gateway.pepper.reveal(), value.reveal()),
       prefix: displayPrefix(value.reveal(), gateway.prefix),
       pepper: gateway.pepperId,
       delivered: false,

@@ -126,7 +126,7 @@ export function readToken(
   const text = Buffer.from(secret.data?.[GENERATED_KEY] ?? '', 'base64').toString();
   // The Gateway's prefix may have been another when the value was made.
   if (!/^[\x21-\x7e]{0,64}[A-Za-z0-9_-]{43}$/.test(text)) return undefined;
-  return { value: new SecretText(text), hash: keyHash(gateway.pepper.reveal(), text).toString('hex') };
+  return { value: new SecretText(text), hash: keyHash(gateway.pepper.reveal(), text) };
 }
 
 /** Where the Secret of a Generated key stands. */

@@ -13,17 +13,8 @@ export function hashingKey(pepper: SecretText): HashingKey {
 /**
  * @param pepper as {@link hashingKey} makes it ready for more than a few values
  * @param value the clear key
- * @returns 32 bytes
+ * @returns 64 hex digits in lower case, as entries hold it
  */
-export function keyHash(pepper: string | HashingKey, value: string): Buffer {
-  return readied(pepper).sign(value);
-}
-
-/** {@link keyHash} in hex, as entries hold it. */
-export function hexKeyHash(pepper: string | HashingKey, value: string): string {
-  return readied(pepper).hex(value);
-}
-
-function readied(pepper: string | HashingKey): HashingKey {
-  return typeof pepper === 'string' ? new HmacKey(Buffer.from(pepper)) : pepper;
+export function keyHash(pepper: string | HashingKey, value: string): string {
+  return (typeof pepper === 'string' ? new HmacKey(Buffer.from(pepper)) : pepper).hex(value);
 }

@@ -27,9 +27,9 @@ export function shardCount(keys: number, current = 1): number {
   return count < current && keys * 4 > current * ENTRIES_PER_SHARD ? current : count;
 }
 
-/** Which of `count` shards a hash belongs to, by its leading bits. @param firstByte of the 32-byte hash */
-export function shardOf(firstByte: number, count: number): number {
-  return (firstByte * count) >> 8;
+/** Which of `count` shards a hash belongs to, by its leading bits. @param hash in hex */
+export function shardOf(hash: string, count: number): number {
+  return (Number.parseInt(hash.slice(0, 2), 16) * count) >> 8;
 }
 
 /**
@@ -46,7 +46,7 @@ function firstOf(entries: readonly KeyEntry[], shard: number, count: number): nu
   let [low, high] = [0, entries.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (shardOf(Number.parseInt(entries[middle]!.hash.slice(0, 2), 16), count) < shard) low = middle + 1;
+    if (shardOf(entries[middle]!.hash, count) < shard) low = middle + 1;
     else high = middle;
   }
   return low;

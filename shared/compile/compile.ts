@@ -3,7 +3,7 @@
 import type { Kind } from '#shared/api/kinds.ts';
 import { objectKey } from '#shared/api/kinds.ts';
 import { BUNDLE_FORMAT } from '#shared/bundle/bundle.ts';
-import { hashingKey, hexKeyHash } from '#shared/bundle/key-hash.ts';
+import { hashingKey, keyHash } from '#shared/bundle/key-hash.ts';
 import { builtinCatalog } from '#shared/catalog/catalog.ts';
 import { modelKey, type ModelCatalog } from '#shared/catalog/spelling.ts';
 import { attach, type Attachment, type AttachmentContext, type ChildKind } from './attach.ts';
@@ -109,7 +109,7 @@ function compileGateway(
   const seen = [facts, spec.models.builtin, names, modelsByOwner(accepted), overlay?.models];
   const keys = compileKeys(
     children.virtualKeys,
-    memo.same(`keys of ${objectKey(metadata)}`, hexKeyHash(pepper.reveal(), JSON.stringify(seen)), {}),
+    memo.same(`keys of ${objectKey(metadata)}`, keyHash(pepper.reveal(), JSON.stringify(seen)), {}),
     {
       gateway: facts,
       pepper: hashingKey(pepper),

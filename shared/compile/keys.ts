@@ -3,7 +3,7 @@
 import { objectKey, type Resource } from '#shared/api/kinds.ts';
 import { issue } from '#shared/api/parse.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
-import { hexKeyHash, type HashingKey } from '#shared/bundle/key-hash.ts';
+import { keyHash, type HashingKey } from '#shared/bundle/key-hash.ts';
 import { parseDuration } from '#shared/duration.ts';
 import { SecretText } from '#shared/secret-text.ts';
 import { displayPrefix, valueFault } from './key-value.ts';
@@ -28,7 +28,7 @@ export interface KeyContext {
     readonly prefix: string;
     readonly environment?: string | undefined;
   };
-  /** Of the Gateway, see {@link hexKeyHash}. */
+  /** Of the Gateway, see {@link keyHash}. */
   readonly pepper: HashingKey;
   readonly secrets: CompileInput['secrets'];
   readonly tombstones: ReadonlySet<string>;
@@ -215,7 +215,7 @@ function readCredential(subject: Subject<'VirtualKey'>, context: KeyContext): Ke
   const value = readValue(subject, context);
   if (value === undefined) return undefined;
   return {
-    hash: hexKeyHash(context.pepper, value),
+    hash: keyHash(context.pepper, value),
     prefix: displayPrefix(value, generated ? context.gateway.prefix : undefined),
   };
 }

@@ -53,7 +53,7 @@ export function readInput(yaml: string): CompileInput {
       secrets.set(key, new Map(values));
     }
     if (read.kind === 'Tombstones') {
-      const hashes = (read.values ?? []).map((value) => keyHash(PEPPER, value).toString('hex'));
+      const hashes = (read.values ?? []).map((value) => keyHash(PEPPER, value));
       tombstones.set(read.gateway ?? '', new Set(hashes));
     }
     if (read.kind === 'KeyCredential') credentials.set(key, keyCredential(read));
@@ -74,7 +74,7 @@ function keyCredential({ value = '', previous }: Document): KeyCredential {
 }
 
 const hashed = (value: string) => ({
-  hash: keyHash(PEPPER, value).toString('hex'),
+  hash: keyHash(PEPPER, value),
   prefix: displayPrefix(value, 'sk-pc-'),
 });
 
