@@ -49,8 +49,8 @@ kubernetes: ## build the control plane and the chart tools that make test needs
 bench: build nginx kubernetes ## measure against nginx and a bare forwarder, and the operator at growing numbers of keys; PHASES=operator for a part
 	@BENCH_PHASES=$(PHASES) $(NPM) exec --no -- node e2e/bench/main.ts
 
-soak: build ## an hour's worth of mixed load in a few minutes: memory, sockets, slots and timers must stay flat
-	@$(NPM) exec --no -- node e2e/soak/main.ts
+soak: build kubernetes ## hours of mixed load, churn and faults in SOAK_MINUTES (3) each: memory, sockets, slots, timers and objects must stay flat; PARTS=dataplane or operator for one
+	@SOAK_PARTS=$(PARTS) $(NPM) exec --no -- node e2e/soak/main.ts
 
 fuzz: node_modules ## the scanners and the running server against millions of hostile inputs
 	@FUZZ_SCALE=100 $(VITEST) --project unit dataplane/wire --testTimeout 1200000

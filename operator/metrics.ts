@@ -148,4 +148,9 @@ export class OperatorMetrics {
   published(gateway: string): void {
     this.#publications.inc({ gateway });
   }
+
+  /** Ends the series of a Gateway that is gone. */
+  forgetGateway(gateway: string): void {
+    this.#publications.remove({ gateway });
+  }
 }

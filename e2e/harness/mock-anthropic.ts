@@ -85,6 +85,8 @@ export interface MockAnthropic {
   open(): number;
   /** Replaces the behaviour for requests that arrive from now on. */
   behave(fn: Behave): void;
+  /** Ends connections on which nothing is under way, as a server does that was idle for long. */
+  hangUp(): void;
   /** Breaks every open connection and stops listening. */
   close(): Promise<void>;
 }
@@ -178,6 +180,7 @@ export async function startMockAnthropic(options: MockAnthropicOptions = {}): Pr
     behave: (fn) => {
       behave = fn;
     },
+    hangUp: () => server.closeIdleConnections(),
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

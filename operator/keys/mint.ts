@@ -102,6 +102,11 @@ export class KeyMinter {
     this.#release();
   }
 
+  /** Forgets a Gateway that is gone. @param gateway `namespace/name` */
+  forgetGateway(gateway: string): void {
+    this.#reached.delete(gateway);
+  }
+
   /** Takes note of Secrets that changed by another hand. Creation tells nothing: that is what a cache that fills looks like. */
   secretChanged(before: KubeObject | undefined, after: KubeObject | undefined): void {
     const uid = before === undefined ? undefined : (keyUid(before) ?? (after && keyUid(after)));

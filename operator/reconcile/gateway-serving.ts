@@ -67,7 +67,10 @@ export class GatewayServing {
   async serve(object: CustomObject, gateway: string, compiled: Compiled, full: boolean): Promise<Serving> {
     const { tracker, minter, deploying } = this.#options;
     const known = this.#of(gateway);
-    known.uid = object.metadata.uid ?? '';
+    const { uid = '' } = object.metadata;
+    // Deleted and made again between two passes.
+    if (known.uid !== undefined && known.uid !== uid) deploying.forget(gateway, known.uid);
+    known.uid = uid;
     const retry = full && (await this.#publish(object, gateway, compiled, known));
     minter.reached(gateway, tracker.reached(gateway));
     const parsed = parseSpec('Gateway', object.spec);
@@ -103,9 +106,11 @@ export class GatewayServing {
   }
 
   forget(gateway: string): void {
-    const { tracker, publisher, deploying } = this.#options;
+    const { tracker, publisher, minter, deploying, metrics } = this.#options;
     const uid = this.#known.get(gateway)?.uid;
     tracker.forgetGateway(gateway);
+    minter.forgetGateway(gateway);
+    metrics.forgetGateway(gateway);
     publisher.forget(gateway);
     if (uid !== undefined) deploying.forget(gateway, uid);
     this.#known.delete(gateway);

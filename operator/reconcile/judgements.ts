@@ -3,6 +3,7 @@
 import { objectKey } from '#shared/api/kinds.ts';
 import { byText } from '#shared/compile/precedence.ts';
 import type { CompileOutput, ObjectStatus } from '#shared/compile/types.ts';
+import { Interned } from '#shared/interned.ts';
 import { contributes } from '../status/programmed.ts';
 import type { Verdict } from '../status/verdict.ts';
 import type { CustomObject } from '../world/world.ts';
@@ -34,7 +35,7 @@ export interface Contributor {
 }
 
 export class Judgements {
-  readonly #names = new Map<string, string>();
+  readonly #names = new Interned();
   /** In the order of the compile: by kind, namespace and name. */
   judged: readonly Judged[] = [];
   readonly byUid = new Map<string, Judged>();
@@ -54,16 +55,9 @@ export class Judgements {
       const known = old < before.length && order(before[old]!, object) === 0 ? before[old++] : undefined;
       if (known?.object === object && known.status === status) return known;
       if (known !== undefined) this.#drop(known);
-      return this.#add({ object, status, key: objectKey(object.metadata), gateway: this.#intern(gatewayOf(object)) });
+      return this.#add({ object, status, key: objectKey(object.metadata), gateway: this.#names.of(gatewayOf(object)) });
     });
     while (old < before.length) this.#drop(before[old++]!);
-  }
-
-  /** One string for equal strings: of 100,000 keys of a Gateway, none brings its name along. */
-  #intern(gateway: string): string {
-    const known = this.#names.get(gateway);
-    if (known === undefined) this.#names.set(gateway, gateway);
-    return known ?? gateway;
   }
 
   #add(judged: Judged): Judged {

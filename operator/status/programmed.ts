@@ -88,7 +88,7 @@ export class ProgrammedTracker {
   forgetPod(pod: { readonly namespace: string; readonly name: string }): boolean {
     const home = this.#podHomes.get(keyOf(pod));
     this.#podHomes.delete(keyOf(pod));
-    return home !== undefined && this.#changed(home, this.#tracked(home).replicas.forgetPod(pod.name));
+    return home !== undefined && this.#left(home, this.#tracked(home).replicas.forgetPod(pod.name));
   }
 
   /** @returns whether a verdict may have changed; a mere renewal changes nothing */
@@ -108,7 +108,7 @@ export class ProgrammedTracker {
   forgetLease(lease: { readonly namespace: string; readonly name: string }): boolean {
     const home = this.#leaseHomes.get(keyOf(lease));
     this.#leaseHomes.delete(keyOf(lease));
-    return home !== undefined && this.#changed(home, this.#tracked(home).replicas.forgetLease(lease.name));
+    return home !== undefined && this.#left(home, this.#tracked(home).replicas.forgetLease(lease.name));
   }
 
   /**
@@ -253,8 +253,16 @@ export class ProgrammedTracker {
     return tracked;
   }
 
+  /** A Gateway that is gone is forgotten with the last of its pods and Leases. */
+  #left(gateway: string, changed: boolean): boolean {
+    const { replicas, uid } = this.#tracked(gateway);
+    if (uid === undefined && replicas.empty) this.#gateways.delete(gateway);
+    return this.#changed(gateway, changed);
+  }
+
   #changed(gateway: string, changed: boolean): boolean {
-    if (changed) this.#tracked(gateway).view = undefined;
+    const tracked = this.#gateways.get(gateway);
+    if (changed && tracked !== undefined) tracked.view = undefined;
     return changed;
   }
 }

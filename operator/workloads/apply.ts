@@ -50,12 +50,15 @@ class NameTakenError extends Error {}
 export function createWorkloadWriter(client: KubeClient): WorkloadWriter {
   const memory = new Map<string, Map<string, Settled>>();
 
-  async function applyOne(wanted: Wanted, gateway: GatewayIdentity, cached: KubeObject | undefined): Promise<boolean> {
+  async function applyOne(
+    wanted: Wanted,
+    gateway: GatewayIdentity,
+    settled: Map<string, Settled>,
+    cached: KubeObject | undefined,
+  ): Promise<boolean> {
     const { type } = wanted;
     const intent = digest(wanted.object);
     const object = withIntent(wanted.object, intent);
-    const settled = memory.get(gateway.uid) ?? new Map<string, Settled>();
-    memory.set(gateway.uid, settled);
     const key = nameOf(wanted);
     // What is not in the cache may still exist: made a moment ago, or by somebody else.
     const seen = cached ?? (await find(client, type, wanted.object.metadata));
@@ -94,9 +97,12 @@ export function createWorkloadWriter(client: KubeClient): WorkloadWriter {
           return true;
         });
       }
+      // Taken once: what is still written when the Gateway is forgotten must not bring the memory of it back.
+      const settled = memory.get(gateway.uid) ?? new Map<string, Settled>();
+      memory.set(gateway.uid, settled);
       for (const wanted of objects) {
         const cached = observed(wanted.type, wanted.object.metadata.name);
-        await attempt(nameOf(wanted), written, () => applyOne(wanted, gateway, cached));
+        await attempt(nameOf(wanted), written, () => applyOne(wanted, gateway, settled, cached));
       }
       return { written, deleted, faults };
     },

@@ -4,6 +4,7 @@ import type { Kind, Resource, SpecOf } from '#shared/api/kinds.ts';
 import { parseSpec, type Parsed } from '#shared/api/parse.ts';
 import { parseSpecOnce } from '#shared/api/parse-once.ts';
 import type { KeyEntry } from '#shared/bundle/bundle.ts';
+import { Interned } from '#shared/interned.ts';
 import type { SecretText } from '#shared/secret-text.ts';
 import type { Report } from './report.ts';
 import type { KeyCredential, RawObject } from './types.ts';
@@ -47,13 +48,15 @@ export interface CompiledKeys {
   hashes?: Set<string>;
 }
 
-/** Gateways and shared Secrets are few; Secrets of single keys are many and gain nothing. */
-const MOST_NAMES = 10_000;
+/** Values kept beyond twice those that the last compile asked for: the first compile of all asks for a part of them at a time. */
+const SPARE_VALUES = 1_000;
 
 export class CompileMemo {
-  readonly #names = new Map<string, string>();
+  readonly #names = new Interned();
   readonly #subjects = new WeakMap<RawObject, KeySubject>();
   readonly #values = new Map<string, { readonly text: string; readonly value: object }>();
+  /** Places of values that this compile asked for. */
+  readonly #asked = new Set<string>();
   /** By Gateway `namespace/name`. */
   readonly keys = new Map<string, CompiledKeys>();
 
@@ -72,11 +75,7 @@ export class CompileMemo {
 
   /** One string for equal strings: looking up by it is then a comparison of addresses. */
   intern(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= MOST_NAMES) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
+    return this.#names.of(name);
   }
 
   /**
@@ -85,15 +84,20 @@ export class CompileMemo {
    * @param text everything it says
    */
   same<T extends object>(place: string, text: string, value: T): T {
+    this.#asked.add(place);
     const before = this.#values.get(place);
     if (before?.text === text) return before.value as T;
     this.#values.set(place, { text, value });
     return value;
   }
 
-  /** Forgets Gateways that are gone. @param present `namespace/name` */
+  /** To be called at the end of a compile: forgets Gateways that are gone, and values nobody asks for. @param present `namespace/name` */
   retain(present: { has(gateway: string): boolean }): void {
     for (const gateway of this.keys.keys()) if (!present.has(gateway)) this.keys.delete(gateway);
+    if (this.#values.size > 2 * this.#asked.size + SPARE_VALUES) {
+      for (const place of this.#values.keys()) if (!this.#asked.has(place)) this.#values.delete(place);
+    }
+    this.#asked.clear();
   }
 }
 

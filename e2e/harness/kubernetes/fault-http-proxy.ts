@@ -6,6 +6,7 @@ import { Agent, createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { createAuthority, signCertificate, tlsOf } from './certificates.ts';
 
 export interface ProxiedRequest {
@@ -77,6 +78,12 @@ export async function startFaultHttpProxy(target: string, caFile: string): Promi
       else pass();
     }
   });
+  // Beneath TLS: one whose handshake is under way is none of the server's connections yet, and would keep it open.
+  const sockets = new Set<Duplex>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const proxy: FaultHttpProxy = {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -84,9 +91,10 @@ export async function startFaultHttpProxy(target: string, caFile: string): Promi
     rule: () => undefined,
     seen,
     close: async () => {
-      server.closeAllConnections();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
       agent.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await closed;
     },
   };
   return proxy;

@@ -60,8 +60,18 @@ const CALLERS: readonly Caller[] = [
   { name: 'stranger', value: valueOf('stranger'), model: MODEL, expected: 401 },
 ];
 
-/** @param options of the installation; two operators when left out */
-export async function startScene(options: InstallationOptions = {}): Promise<Scene> {
+export interface SceneOptions extends InstallationOptions {
+  /** Pods of the Gateway; {@link REPLICAS} when left out. */
+  readonly replicas?: number;
+}
+
+/** Floods the pods that are ready with calls of everybody who has a key, and of some who have none. */
+export function floodPods(installation: Installation): Flood {
+  return startFlood({ pods: () => podsOf(installation), callers: CALLERS, deltas: DELTAS });
+}
+
+/** @param options two operators when left out */
+export async function startScene({ replicas = REPLICAS, ...options }: SceneOptions = {}): Promise<Scene> {
   const installation = await install({
     operators: 2,
     ...options,
@@ -81,14 +91,14 @@ export async function startScene(options: InstallationOptions = {}): Promise<Sce
     }
   };
   try {
-    await installation.apply(manifest(mock.url));
+    await installation.apply(manifest(mock.url, replicas));
     await settle({ withinMs: 90_000, figures: true });
   } catch (error) {
     const logs = installation.operators.map((operator) => `${operator.name}: ${operator.log().slice(-LOG_TAIL)}`);
     await installation.close();
     throw new Error(`${(error as Error).message}\n${logs.join('\n')}`, { cause: error });
   }
-  const flood = startFlood({ pods: () => podsOf(installation), callers: CALLERS, deltas: DELTAS });
+  const flood = floodPods(installation);
   return {
     ...installation,
     flood,
@@ -122,7 +132,7 @@ export function answer(body: Readonly<Record<string, unknown>> | undefined) {
     : ({ kind: 'text' } as const);
 }
 
-function manifest(upstream: string): string {
+function manifest(upstream: string, replicas: number): string {
   const keys = NAMES.map(
     (name) => `
 apiVersion: portcullis.dev/v1alpha1
@@ -150,7 +160,7 @@ stringData: ${JSON.stringify(values)}
 apiVersion: portcullis.dev/v1alpha1
 kind: Gateway
 metadata: {name: ${GATEWAY}}
-spec: {publicUrl: "http://localhost:8080", environment: prod, deployment: {replicas: ${REPLICAS}}}
+spec: {publicUrl: "http://localhost:8080", environment: prod, deployment: {replicas: ${replicas}}}
 ---
 apiVersion: portcullis.dev/v1alpha1
 kind: Upstream

@@ -32,6 +32,10 @@ export interface InstallationOptions {
   readonly volumeLag?: number;
   /** Variables for every operator besides its own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables for every pod besides its own. */
+  readonly podEnvironment?: Readonly<Record<string, string>>;
+  /** Puts something between operators and pods and the API server, such as a proxy that injects faults; they call its URL. */
+  readonly between?: (apiServer: string) => Promise<{ readonly url: string }>;
 }
 
 export interface OperatorProcess {
@@ -41,7 +45,7 @@ export interface OperatorProcess {
   readonly identity: string | undefined;
   /** Everything it has written, over all of its starts. */
   log(): string;
-  /** Its Prometheus text. */
+  /** Its Prometheus text. No connection stays. */
   metrics(): Promise<string>;
   /** Ends it and waits for that. */
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -81,14 +85,18 @@ export async function install(options: InstallationOptions = {}): Promise<Instal
   };
   const kubectl = (...args: string[]): Promise<string> => run(['--namespace', namespace, ...args]);
 
+  const { hostname, port } = new URL((await options.between?.(plane.url))?.url ?? plane.url);
+  const apiServer = { host: hostname, port: Number(port) };
+
   await applyCrds(plane);
   await run(['apply', '--server-side', '-f', MANIFEST]);
   for (const name of namespaces) await run(['create', 'namespace', name]);
   const operators = await Promise.all(
-    Array.from({ length: count }, (_, i) => startOperator(plane, processes, `operator-${i}`, options)),
+    Array.from({ length: count }, (_, i) => startOperator(plane, apiServer, processes, `operator-${i}`, options)),
   );
   const images = { '*': [process.execPath, fromRoot('dataplane/main.ts')] };
-  const kubelet = await startMiniKubelet({ plane, namespaces, images, volumeLag });
+  const environment = options.podEnvironment ?? {};
+  const kubelet = await startMiniKubelet({ plane, namespaces, images, volumeLag, apiServer, environment });
   return {
     plane,
     namespace,
@@ -120,6 +128,7 @@ export async function install(options: InstallationOptions = {}): Promise<Instal
 
 async function startOperator(
   plane: ControlPlane,
+  apiServer: { readonly host: string; readonly port: number },
   processes: ProcessFolder,
   name: string,
   { environment = {} }: InstallationOptions,
@@ -129,7 +138,6 @@ async function startOperator(
   await writeFile(join(account, 'token'), await plane.token(HOME.namespace, HOME.serviceAccount), { mode: 0o600 });
   await writeFile(join(account, 'ca.crt'), await readFile(plane.caFile));
   await writeFile(join(account, 'namespace'), HOME.namespace);
-  const { hostname, port } = new URL(plane.url);
   let child: ChildProcess | undefined;
   let logged = 0;
   const start = (more: Readonly<Record<string, string>> = {}): void => {
@@ -143,8 +151,8 @@ async function startOperator(
         PORTCULLIS_HEALTH_HOST: '127.0.0.1',
         PORTCULLIS_HEALTH_PORT: '0',
         PORTCULLIS_SERVICE_ACCOUNT_DIR: account,
-        KUBERNETES_SERVICE_HOST: hostname,
-        KUBERNETES_SERVICE_PORT: port,
+        KUBERNETES_SERVICE_HOST: apiServer.host,
+        KUBERNETES_SERVICE_PORT: String(apiServer.port),
         ...environment,
         ...more,
       },
@@ -162,7 +170,8 @@ async function startOperator(
     log: () => processes.log(name),
     async metrics() {
       const port = await eventually(() => [...processes.log(name).matchAll(/"health":(\d+)/g)].at(-1)?.[1], START_MS);
-      return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } });
+      return answer.text();
     },
     kill: (signal) => processes.stop(name, signal),
     start,

@@ -1,8 +1,8 @@
 // Configurations that follow one another during the soak, and the one at its end that names no upstream of before.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { basicResources, policy, upstream, withObjects, type Resources } from '../harness/gateway.ts';
-import type { PortcullisProcess } from '../harness/portcullis-process.ts';
+import { basicResources, policy, upstream, withObjects, type Resources } from '../../harness/gateway.ts';
+import type { PortcullisProcess } from '../../harness/portcullis-process.ts';
 import type { Upstreams } from './upstream-process.ts';
 
 /** Fewer places than callers, so that the queue is used; short waits, so that hanging upstreams cost little. */

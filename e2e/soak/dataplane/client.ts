@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { request, type Agent } from 'node:http';
 import { connect } from 'node:net';
-import { CI_KEY } from '../harness/gateway.ts';
+import { CI_KEY } from '../../harness/gateway.ts';
 import type { Ledger } from './ledger.ts';
 
 type Manner =

@@ -1,5 +1,5 @@
 // What clients asked and what they got, to be held against the audit records: one record for every answer, none invented, none twice.
-import type { AuditRecord } from '../harness/portcullis-process.ts';
+import type { AuditRecord } from '../../harness/portcullis-process.ts';
 
 /** How a call ended at the client. */
 export type Ending =

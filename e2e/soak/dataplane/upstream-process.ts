@@ -1,6 +1,6 @@
 // Two upstreams in a process of their own: one that fails in every way it can, one that always answers.
-import { startMockAnthropic, type Behaviour } from '../harness/mock-anthropic.ts';
-import { serveCommands } from '../bench/child-process.ts';
+import { startMockAnthropic, type Behaviour } from '../../harness/mock-anthropic.ts';
+import { serveCommands } from '../../bench/child-process.ts';
 
 /** What the process says when it is ready. */
 export interface Upstreams {
