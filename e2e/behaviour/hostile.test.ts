@@ -371,5 +371,6 @@ test('[SEC-20] memory does not grow with hostile requests', async () => {
   await round();
   const before = inUse();
   for (let i = 0; i < 2 * SCALE; i++) await round();
-  expect(inUse() - before).toBeLessThan(25);
+  // What the last connections held may go a moment later; what is remembered for ever does not.
+  await expect.poll(() => inUse() - before, { timeout: 10_000, interval: 500 }).toBeLessThan(25);
 });

@@ -157,7 +157,7 @@ export function manifests(scene: Pick<Scene, 'providerUrl'>): { platform: object
     platform: [
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'anthropic' }, stringData: { token: PROVIDER_KEY } },
       bare(object('Gateway', 'claude', gateway)),
-      bare(upstream('anthropic', scene.providerUrl)),
+      bare(upstream('anthropic', scene.providerUrl, { validation: { enabled: true } })),
       bare(policy('everyone', { match: { everyone: {} }, models: { allow: ['claude-*'] } })),
     ],
     team: [
