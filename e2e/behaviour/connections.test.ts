@@ -3,7 +3,8 @@
 import dns from 'node:dns';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { basicResources, freePort, startGateway, type TestGateway } from '../harness/gateway.ts';
+import { freePort } from '../harness/free-port.ts';
+import { basicResources, startGateway, type TestGateway } from '../harness/gateway.ts';
 import { turn } from './claude-code.ts';
 import { open, read, readUntil, send } from './http-client.ts';
 

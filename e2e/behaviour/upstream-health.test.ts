@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RawObject } from '#shared/compile/types.ts';
 import { readUpstreamReport } from '#shared/upstream-report.ts';
-import { freePort, startGateway, type TestGateway } from '../harness/gateway.ts';
+import { freePort } from '../harness/free-port.ts';
+import { startGateway, type TestGateway } from '../harness/gateway.ts';
 import { startMockAnthropic, type MockAnthropic, type RecordedRequest } from '../harness/mock-anthropic.ts';
 import { call, errorOf, metric, MODEL, site, siteKey, siteResources } from './routing.ts';
 

@@ -2,7 +2,8 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { gatewaySpec } from '#shared/api/gateway.ts';
-import { freePort, startGateway, withObjects, type TestGateway } from '../harness/gateway.ts';
+import { freePort } from '../harness/free-port.ts';
+import { startGateway, withObjects, type TestGateway } from '../harness/gateway.ts';
 import { call, callerHeaders, errorOf, metric, MODEL, site, siteResources, startSites, type Sites } from './routing.ts';
 
 let sites: Sites | undefined;

@@ -10,7 +10,8 @@ import { buildSnapshot, SnapshotHolder } from '#dataplane/config/snapshot.ts';
 import { createDataPlane, type DataPlane, type DataPlaneOptions } from '#dataplane/data-plane.ts';
 import { KeyIndex } from '#dataplane/identify/key-index.ts';
 import type { OpenCredentials } from '#dataplane/providers/target.ts';
-import { eventually, freePort, onPorts, type Resources } from './resources.ts';
+import { freePort } from './free-port.ts';
+import { eventually, onPorts, type Resources } from './resources.ts';
 
 export * from './resources.ts';
 

@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
-import { eventually, freePort, onPorts, type Resources } from './resources.ts';
+import { freePort } from './free-port.ts';
+import { eventually, onPorts, type Resources } from './resources.ts';
 
 export type AuditRecord = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,5 @@
 // Resources for tests: the four kinds with the parts that are the same everywhere filled in. Used in process and by the built program, so
 // nothing here knows how they are served.
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import type { RawObject } from '#shared/compile/types.ts';
 
 export const NAMESPACE = 'default';
@@ -18,14 +16,6 @@ export interface Resources {
   readonly configMaps?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly namespaces?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly tombstones?: readonly string[];
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<unknown>((resolve) => server.close(resolve));
-  return port;
 }
 
 /** An object of ours with the parts that are the same everywhere filled in. */

@@ -9,7 +9,8 @@ import type { Clock } from '#dataplane/credentials/source.ts';
 import { SnapshotHolder } from '#dataplane/config/snapshot.ts';
 import { createDataPlane } from '#dataplane/data-plane.ts';
 import { snapshotOf } from '../../harness/gateway.ts';
-import { CI_KEY, NAMESPACE, freePort, importedKey, object, upstream, type Resources } from '../../harness/resources.ts';
+import { CI_KEY, NAMESPACE, importedKey, object, upstream, type Resources } from '../../harness/resources.ts';
+import { freePort } from '../../harness/free-port.ts';
 import { serveCommands } from '../child-process.ts';
 
 const ROUTE_HEADER = 'x-org-route';

@@ -1,7 +1,8 @@
 /** The bare forwarder: Fastify and undici.dispatch with nothing between them, the floor of the stack the gateway is built on. */
 import { fileURLToPath } from 'node:url';
 import type { Peer } from './peer.ts';
-import { freePort, startServer, untilAnswers } from './start-server.ts';
+import { freePort } from '../../harness/free-port.ts';
+import { startServer, untilAnswers } from './start-server.ts';
 
 const program = fileURLToPath(new URL('../bare-forwarder.ts', import.meta.url));
 

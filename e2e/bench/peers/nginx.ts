@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { childOf } from '../process-usage.ts';
 import type { Peer } from './peer.ts';
-import { freePort, startServer, untilAnswers } from './start-server.ts';
+import { freePort } from '../../harness/free-port.ts';
+import { startServer, untilAnswers } from './start-server.ts';
 
 /** One worker, kept-alive connections to the upstream, no buffering of answers, everything below `folder`. */
 function configuration(port: number, upstreamUrl: string, folder: string, user: string): string {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Peer, RunningPeer } from './peer.ts';
 import { keyManifest, keyValue, manifests } from './portcullis-files.ts';
-import { freePort, startServer, untilAnswers } from './start-server.ts';
+import { freePort } from '../../harness/free-port.ts';
+import { startServer, untilAnswers } from './start-server.ts';
 
 const program = fileURLToPath(new URL('../../../dist/portcullis.js', import.meta.url));
 
