@@ -180,14 +180,13 @@ spec:
   rotation: {every: 50m, automatic: true, grace: 30m}
 `;
 
-/** Of every object of the four kinds and everything of ours: equal as long as nobody writes. */
 /** Of everything an operator writes but Upstreams, whose statuses follow what the pods report of providers. */
 async function resourceVersions(): Promise<Record<string, string>> {
   const kinds = ['gateways', 'policies', 'virtualkeys', 'configmaps', 'secrets', 'services', 'roles'];
   const list = JSON.parse(await scene.kubectl('get', kinds.join(','), '-o', 'json')) as {
     items: { kind: string; metadata: { name: string; resourceVersion: string } }[];
   };
-  return Object.fromEntries(
-    list.items.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.resourceVersion]),
-  );
+  // A key that was rotated: that its old value is still in use, its status says many seconds late.
+  const items = list.items.filter(({ metadata }) => metadata.name !== 'made');
+  return Object.fromEntries(items.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.resourceVersion]));
 }
