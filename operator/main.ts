@@ -42,6 +42,8 @@ async function main(): Promise<void> {
     count,
     qps: settings.PORTCULLIS_API_QPS,
     burst: settings.PORTCULLIS_API_BURST,
+    // A process that was frozen past its Lease has writes left that wait for their turn: they are not its to send any more.
+    mayWrite: () => election.leading,
   });
   const identity = `${settings.POD_NAME}_${randomUUID().slice(0, 8)}`;
   const operator = createOperator({

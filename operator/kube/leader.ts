@@ -2,7 +2,8 @@
 //
 // Nobody reads another's clock. A holder stops believing `renewDeadline` after it SENT its last renewal that went through; the others wait until
 // they have seen the Lease unchanged for `leaseDuration`. The server took the renewal between the two, and the one time is shorter than the
-// other, so two never believe in themselves at once. Nothing fences writes that are already on their way: they must be safe on their own.
+// other, so two never believe in themselves at once. A write is sent by whoever believes at that moment (the client's `mayWrite`); nothing
+// fences those that are already on their way: they must be safe on their own.
 import { canonicalJson } from '#shared/canonical-json.ts';
 import { isApiError, type KubeClient, type Reference } from '#shared/kube/client.ts';
 import { sleep } from '#shared/kube/deadline.ts';

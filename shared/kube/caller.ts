@@ -16,6 +16,8 @@ export interface CallerOptions {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly count?: CountAttempt;
+  /** Asked before every attempt that changes something; always when left out. */
+  readonly mayWrite?: () => boolean;
 }
 
 export interface Attempt extends Exchange {
@@ -42,7 +44,8 @@ export class Caller {
 
   /**
    * @returns an answer with a status below 300, its body not yet read
-   * @throws {ApiError} for any other answer, the transport's error when there was none, the reason of the signal when it aborts
+   * @throws {ApiError} for any other answer, the transport's error when there was none, the reason of the signal when it aborts, and an
+   *   error without any attempt when writing is not allowed
    */
   async call(attempt: Attempt): Promise<Dispatcher.ResponseData> {
     const { random } = this.#options;
@@ -52,6 +55,7 @@ export class Caller {
     let refresh = false;
     for (;;) {
       await this.#ourTurn(attempt.signal);
+      this.#checkMayWrite(attempt);
       let answer: Dispatcher.ResponseData | undefined;
       try {
         answer = await this.#send(attempt, refresh);
@@ -72,6 +76,13 @@ export class Caller {
       }
       if (!mayComeLater(attempt, error) || ++refusals > MAX_REFUSALS) throw error;
       await this.#pause(error, REFUSAL_PAUSE_MS * 2 ** (refusals - 1) * (0.5 + random()), attempt.signal);
+    }
+  }
+
+  /** Behind every wait: what was allowed when a call began may not be any more. */
+  #checkMayWrite({ method, path }: Attempt): void {
+    if (method !== 'GET' && this.#options.mayWrite?.() === false) {
+      throw new Error(`${method} ${path} was not sent: this process may not write`);
     }
   }
 

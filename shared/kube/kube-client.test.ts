@@ -233,3 +233,55 @@ describe('limits', () => {
     expect(counted).toEqual(['get configmaps error', 'get configmaps 503', 'get configmaps 200']);
   });
 });
+
+describe('a process that may not write', () => {
+  const may = (allowed: () => boolean) => ({ qps: 20, burst: 1, mayWrite: allowed });
+
+  const isRead = ([, , line]: (typeof CALLS)[number]): boolean => line.startsWith('GET ');
+
+  test.each(CALLS.filter(isRead))('may %s', async (_name, call, line, answer = MAP) => {
+    const { client, heard } = await fakeApi(
+      [json(answer)],
+      may(() => false),
+    );
+    await call(client);
+    expect(heard.map(({ method, url }) => `${method} ${url}`)).toEqual([line]);
+  });
+
+  test.each(CALLS.filter((each) => !isRead(each)))('sends no %s', async (_name, call) => {
+    const { client, heard } = await fakeApi(
+      [json(MAP)],
+      may(() => false),
+    );
+    expect(String(await failure(call(client)))).toContain('may not write');
+    expect(heard).toEqual([]);
+  });
+
+  test('writes that waited for their turn when it was allowed stay unsent as well', async () => {
+    let allowed = true;
+    const { client, heard } = await fakeApi(
+      [json(MAP)],
+      may(() => allowed),
+    );
+    const writes = Array.from({ length: 4 }, () => client.patch(RESOURCE.ConfigMap, AT, {}));
+    const results = Promise.allSettled(writes);
+    await writes[0];
+    allowed = false;
+    expect((await results).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+    expect(heard).toHaveLength(1);
+  });
+
+  test('nor is a write tried again', async () => {
+    let allowed = true;
+    const refuseAndForbid: Reply = (response, ...rest) => {
+      allowed = false;
+      return refusal(429, 'TooManyRequests')(response, ...rest);
+    };
+    const { client, heard } = await fakeApi(
+      [refuseAndForbid, json(MAP)],
+      may(() => allowed),
+    );
+    expect(String(await failure(client.patch(RESOURCE.ConfigMap, AT, {})))).toContain('may not write');
+    expect(heard).toHaveLength(1);
+  });
+});

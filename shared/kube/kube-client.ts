@@ -37,6 +37,8 @@ export interface KubeClientOptions {
   readonly watchTiming?: Partial<WatchTiming>;
   /** Told of every attempt at a call, retries included. */
   readonly count?: CountAttempt;
+  /** Asked right before anything but a read is sent; what it says no to fails. Always when left out. */
+  readonly mayWrite?: () => boolean;
 }
 
 const APPLY = 'application/apply-patch+yaml';
@@ -66,7 +68,7 @@ class HttpKubeClient implements KubeClient {
   readonly #caller: Caller;
 
   constructor(options: KubeClientOptions) {
-    const { connection, qps = 50, burst = 100, now, random, count } = options;
+    const { connection, qps = 50, burst = 100, now, random, count, mayWrite } = options;
     this.#options = options;
     this.#transport = new Transport(connection);
     this.#caller = new Caller({
@@ -74,6 +76,7 @@ class HttpKubeClient implements KubeClient {
       bucket: new TokenBucket(qps, burst, now),
       random,
       count,
+      mayWrite,
     });
   }
 
