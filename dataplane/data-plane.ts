@@ -84,10 +84,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const open = new Set<Call>();
   let draining = false;
 
-  const notReady = (): string | undefined => {
-    if (draining) return 'draining';
-    return (holder.current?.settings.upstreams.length ?? 0) === 0 ? 'no upstream is loaded' : undefined;
-  };
+  const bootFault = (): string | undefined =>
+    (holder.current?.settings.upstreams.length ?? 0) === 0 ? 'no upstream is loaded' : undefined;
+  const notReady = (): string | undefined => (draining ? 'draining' : bootFault());
   const metrics = new Metrics(
     {
       inFlight: () => slots.inUse,
@@ -126,7 +125,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     route,
     recorder,
     open,
-    probes: { version, notReady },
+    probes: { version, bootFault, notReady },
     log,
     newId: randomUUID,
     wallClock: Date.now,

@@ -21,6 +21,7 @@ import { inferenceProfileDoors } from './inference-profiles.ts';
 import { answerListenerError } from './listener-errors.ts';
 import { messageDoors, modelDoors } from './messages-doors.ts';
 import { ANONYMOUS, clientUrl, isNotOffered } from './paths.ts';
+import { signInDoors } from './sign-in-doors.ts';
 import { isOpen, uncountable } from './uncredentialed.ts';
 import { vertexDoors } from './vertex-door.ts';
 
@@ -119,6 +120,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   bedrockDoors(app, options.route);
   inferenceProfileDoors(app);
   vertexDoors(app, options.route);
+  signInDoors(app, options.probes.bootFault);
   healthDoors(app, options.probes);
   return app;
 }

@@ -5,6 +5,7 @@ import { refuse, type GatewayError } from '../errors.ts';
 import type { ClientDialect } from './dialect.ts';
 import { anthropicDialect, claudePlatformAwsDialect, foundryDialect } from './dialect-anthropic.ts';
 import { bedrockDialect } from './dialect-bedrock.ts';
+import { oauthDialect } from './dialect-oauth.ts';
 import { vertexDialect } from './dialect-vertex.ts';
 
 /** By what a path begins with, after {@link clientUrl}. */
@@ -12,6 +13,7 @@ const STARTS: readonly (readonly [start: string, dialect: ClientDialect])[] = [
   ['/v1/projects/', vertexDialect],
   ['/model/', bedrockDialect],
   ['/inference-profiles', bedrockDialect],
+  ['/oauth/', oauthDialect],
   ['/foundry/', foundryDialect],
   ['/anthropic-aws/', claudePlatformAwsDialect],
 ];

@@ -5,7 +5,9 @@ import { answerJson } from './answer.ts';
 
 export interface Probes {
   readonly version: string;
-  /** Undefined when ready, else why not. */
+  /** Undefined when all checks of the start passed, else which one did not. */
+  readonly bootFault: () => string | undefined;
+  /** The same, and whether new calls should come here; undefined when ready. */
   readonly notReady: () => string | undefined;
 }
 

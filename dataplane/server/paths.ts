@@ -13,6 +13,11 @@ export const ANONYMOUS: ReadonlySet<string> = new Set([
   'HEAD /api/hello',
 ]);
 
+/** Where RFC 8414 puts the discovery document. Open as well, but no probe: network rules hold and it is written down. */
+export const DISCOVERY = '/.well-known/oauth-authorization-server';
+/** Where Claude Code asks for a device code when the discovery document names no place for it. */
+export const DEVICE_AUTHORIZATION = '/oauth/device_authorization';
+
 /** Parts of the Anthropic API that this gateway does not offer; told apart from mistyped paths, so that SDKs stop trying. */
 const NOT_OFFERED = [
   '/v1/messages/batches',
@@ -90,12 +95,20 @@ function isPlaceOfFormat(prefix: string, gateway: GatewayConfig): boolean {
 }
 
 /** What is asked for, in a fixed set of words: for metrics. */
-export type EndpointLabel = 'messages' | 'count_tokens' | 'models' | 'inference_profiles' | 'health' | 'other';
+export type EndpointLabel =
+  | 'messages'
+  | 'count_tokens'
+  | 'models'
+  | 'inference_profiles'
+  | 'health'
+  | 'sign_in'
+  | 'other';
 
 /** @param path without query, after {@link clientUrl} */
 export function endpointLabel(path: string): EndpointLabel {
   if (path === '/v1/messages') return 'messages';
   if (path === '/v1/health') return 'health';
+  if (path === DISCOVERY || path === DEVICE_AUTHORIZATION) return 'sign_in';
   if (path.startsWith('/inference-profiles')) return 'inference_profiles';
   if (path.startsWith('/model/')) return bedrockLabel(path);
   if (path.startsWith('/v1/projects/')) return vertexLabel(path);

@@ -1,13 +1,17 @@
-// What Claude Code asks without a credential when it is told to leave AWS authentication out: inference profiles and token counts. A 401
-// would be retried for nothing, and users would read it as their own credential being wrong.
+// What clients ask without a credential. All of them before they have one: how to sign in. Claude Code, when it is told to leave AWS
+// authentication out: inference profiles and token counts. A 401 would be retried for nothing, and users would read it as their own
+// credential being wrong.
 import { presentedCredential } from '../identify/credential.ts';
 import type { Call } from './call.ts';
 import { isServed } from './dialects.ts';
+import { DEVICE_AUTHORIZATION, DISCOVERY } from './paths.ts';
 
-/** Facts of the catalog, for everyone whom the network rules let in. */
+/** Facts of the gateway and of the catalog, for everyone whom the network rules let in. */
 export function isOpen(call: Call): boolean {
   const { method } = call.request;
-  return isBedrock(call) && (method === 'GET' || method === 'HEAD') && /^\/inference-profiles(?:\/|$)/.test(call.path);
+  if (method === 'POST') return call.path === DEVICE_AUTHORIZATION;
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  return call.path === DISCOVERY || (isBedrock(call) && /^\/inference-profiles(?:\/|$)/.test(call.path));
 }
 
 /** Not found, so that the client estimates; with a credential it is counted like any other. */

@@ -15,6 +15,7 @@ import {
   openEdge,
   openJourney,
   PLATFORM,
+  PUBLIC_URL,
   SECRET_WORD,
   STREAM,
   TEAM,
@@ -42,7 +43,7 @@ const edit = (kind: string, name: string, spec: object): Promise<string> =>
 const said = (text: string): unknown => process.stdout.write(`journey: ${text}\n`);
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
-test('[OPS-01] [SEC-22] from charts and samples to ready, in namespaces that admit nothing but restricted pods', async () => {
+test('[OPS-01] [OPS-16] [SEC-22] from charts and samples to ready, in namespaces that admit nothing but restricted pods', async () => {
   const begun = performance.now();
   await scene.helmUpgrade(release);
   const installed = performance.now();
@@ -52,6 +53,9 @@ test('[OPS-01] [SEC-22] from charts and samples to ready, in namespaces that adm
   await inPlatform(...READY, 'pgw,pup,ppol', '--all');
   await inTeam(...READY, 'pvk/ci');
   said(`helm install ${seconds(installed - begun)}, apply → Ready ${seconds(performance.now() - installed)}`);
+  const { url } = await scene.target();
+  const discovery = await fetch(`${url}/.well-known/oauth-authorization-server`);
+  expect(await discovery.json()).toMatchObject({ issuer: PUBLIC_URL });
   expect(await scene.call()).toMatchObject({ status: 200 });
   expect(await scene.pods()).toHaveLength(2);
 });

@@ -105,6 +105,7 @@ describe('start', () => {
     process.stdout.write(`portcullis run: ready after ${Math.round(portcullis.readyMs)} ms\n`);
     expect(await ask()).toBe(200);
     expect((await fetch(`${portcullis.url}/readyz`)).status).toBe(200);
+    expect((await fetch(`${portcullis.url}/.well-known/oauth-authorization-server`)).status).toBe(200);
   });
 
   test('[OPS-20] says where it is, and the lines it says work', async () => {

@@ -56,6 +56,9 @@ const statusOf = async (pod: RunningPod, key?: string): Promise<number> => {
   return response.status;
 };
 
+const discovery = async (pod: RunningPod): Promise<number> =>
+  (await fetch(`${urlOf(pod)}/.well-known/oauth-authorization-server`)).status;
+
 /** Statuses that all ready pods give now. */
 const statuses = async (key?: string): Promise<number[]> => Promise.all(pods.ready().map((pod) => statusOf(pod, key)));
 
@@ -88,7 +91,7 @@ function load(): () => Promise<{ readonly failed: readonly string[]; readonly ca
   };
 }
 
-test('[OPS-04] without a configuration a pod waits, is not ready and says what is missing, in its log and in its Lease', async () => {
+test('[OPS-04] [OPS-16] without a configuration a pod waits, is not ready and says what is missing, in its log and in its Lease', async () => {
   await expect.poll(() => pods.kubelet.pods().length, WAIT).toBe(REPLICAS);
   for (const pod of pods.kubelet.pods()) {
     await expect
@@ -96,6 +99,7 @@ test('[OPS-04] without a configuration a pod waits, is not ready and says what i
       .toMatch(/no configuration yet, so no listener\. API server: ConfigMap claude-index does not exist/);
     expect(pod).toMatchObject({ ready: false, restarts: 0 });
     await expect(send(pod)).rejects.toThrow('fetch failed');
+    await expect(discovery(pod)).rejects.toThrow('fetch failed');
     const lease = (await pods.leases()).get(pod.name);
     expect(lease?.metadata.name).toBe(`${GATEWAY}-${pod.name}`);
     expect(lease?.metadata.annotations?.[LOAD_FAULT_ANNOTATION]).toMatch(/^no_index: /);
@@ -103,10 +107,11 @@ test('[OPS-04] without a configuration a pod waits, is not ready and says what i
   }
 });
 
-test('[OPS-06] [AUDIT-23] with the first publication they serve, and say which one', async () => {
+test('[OPS-06] [OPS-16] [AUDIT-23] with the first publication they serve, and say which one', async () => {
   const { sequence, revision } = await pods.publish(resources());
   await allReady();
   expect(await statuses()).toEqual([200, 200]);
+  expect(await Promise.all(pods.ready().map(discovery))).toEqual([200, 200]);
   await expect.poll(loaded, WAIT).toEqual([sequence, sequence]);
   for (const pod of pods.ready()) {
     const line = pod
