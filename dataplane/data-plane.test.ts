@@ -69,7 +69,7 @@ function load(keys: readonly KeyEntry[]): void {
 async function start(source?: SourceFigures, lingerMs?: number): Promise<void> {
   plane = createDataPlane({
     holder,
-    audit: { write: (line) => void audit.push(JSON.parse(line) as Record<string, unknown>) },
+    audit: { write: (line) => void audit.push(JSON.parse(line) as Record<string, unknown>), lost: 7 },
     log: pino({ level: 'silent' }),
     version: '0.0.0-test',
     environmentProxy: undefined,
@@ -159,7 +159,7 @@ describe('[KEY-07] the old secret of a rotated key', () => {
   });
 });
 
-test('where the source stands is on the metrics page, and what could not be loaded is counted', async () => {
+test('where the source stands is on the metrics page, and what could not be loaded or written is counted', async () => {
   load([]);
   await start({ sequence: () => 41, seen: () => 42, age: () => 1_500 });
   plane.metrics.configFault('bad_part');
@@ -169,8 +169,13 @@ test('where the source stands is on the metrics page, and what could not be load
     'portcullis_config_seen_sequence 42',
     'portcullis_config_confirmed_age_seconds 1.5',
     'portcullis_config_faults_total{reason="bad_part"} 1',
+    'portcullis_audit_records_lost_total 7',
   ])
     expect(page).toContain(`\n${line}\n`);
+  // The same when asked again: it is no sum of what each scrape saw.
+  expect(await (await fetch(`http://127.0.0.2:${ports.metrics}/metrics`)).text()).toContain(
+    '\nportcullis_audit_records_lost_total 7\n',
+  );
 });
 
 test('listens where it is told, and nowhere else', async () => {

@@ -94,6 +94,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       maxConcurrent: () => holder.current?.settings.gateway.listen.limits.maxConcurrentUpstream ?? 0,
       configRevision: () => holder.current?.settings.revision,
       configKeys: () => holder.current?.keys.size ?? 0,
+      auditLost: () => audit.lost ?? 0,
       ready: () => notReady() === undefined,
     },
     version,

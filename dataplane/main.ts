@@ -1,6 +1,7 @@
 // The `portcullis` program: reads arguments and environment, wires the parts and turns errors into exit codes. Nothing else in the data
 // plane looks at the process it runs in. Each command imports what it needs when it is asked for: all of it takes a fifth of a second to read.
 import { parseArgs } from 'node:util';
+import type { AuditOutput } from './cli/audit-output.ts';
 import { environmentProxy } from './cli/environment-proxy.ts';
 import { beginLoad } from './cli/first-load.ts';
 import { programFiles } from './cli/program-files.ts';
@@ -83,7 +84,7 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
   };
   const proxy = environmentProxy(env);
   const first = beginLoad(program, request);
-  const [{ run }, { flush, ...parts }] = await Promise.all([import('./cli/run.ts'), servingParts(env, proxy)]);
+  const [{ run }, parts] = await Promise.all([import('./cli/run.ts'), servingParts(env, proxy)]);
   const demo = values.demo ? await (await import('./cli/demo-upstream.ts')).startDemoUpstream() : undefined;
   const options = {
     ...parts,
@@ -96,7 +97,7 @@ async function serve(paths: string[], values: { state?: string; gateway?: string
   stopOnSignals(async () => {
     await running.stop();
     demo?.close();
-  }, flush);
+  }, parts.audit);
 }
 
 /** Where the parts are mounted, and where kubelet puts the token of a pod. */
@@ -117,7 +118,7 @@ async function serveInCluster(gateway: string | undefined): Promise<void> {
     uid: required('POD_UID'),
   };
   required('KUBERNETES_SERVICE_HOST');
-  const [{ serve: servePod }, { flush, ...parts }] = await Promise.all([
+  const [{ serve: servePod }, parts] = await Promise.all([
     import('./cli/serve.ts'),
     servingParts(env, environmentProxy(env)),
   ]);
@@ -132,7 +133,7 @@ async function serveInCluster(gateway: string | undefined): Promise<void> {
     wallClock: Date.now,
     random: Math.random,
   });
-  stopOnSignals(() => serving.stop(), flush);
+  stopOnSignals(() => serving.stop(), parts.audit);
   await serving.listening;
 }
 
@@ -150,7 +151,7 @@ async function servingParts(environment: NodeJS.ProcessEnv, proxy: ProxySettings
   };
 }
 
-function stopOnSignals(stop: () => Promise<void>, flush: () => void): void {
+function stopOnSignals(stop: () => Promise<void>, audit: AuditOutput): void {
   let stopping = false;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
@@ -158,7 +159,7 @@ function stopOnSignals(stop: () => Promise<void>, flush: () => void): void {
       stopping = true;
       process.stderr.write('stopping: running answers may finish; once more to stop at once\n');
       void stop().finally(() => {
-        flush();
+        audit.flush();
         process.exit(0);
       });
     });

@@ -10,6 +10,8 @@ import type { Call } from '../server/call.ts';
 /** Where records go: one JSON line each. */
 export interface AuditSink {
   write(line: string): void;
+  /** How many of them nobody will ever read; for sinks that can lose any. */
+  readonly lost?: number;
 }
 
 export interface AuditTimes {

@@ -1,6 +1,6 @@
 // The gateway's own Prometheus metrics. Labels are bounded: canonical models, configured upstreams, statuses, and callers only on request.
 import { createHash } from 'node:crypto';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Usage } from '#shared/catalog/cost.ts';
 import { NANO_PER_USD } from '#shared/money.ts';
 import type { Call } from '../server/call.ts';
@@ -21,6 +21,7 @@ export interface LiveFigures {
   readonly maxConcurrent: () => number;
   readonly configRevision: () => string | undefined;
   readonly configKeys: () => number;
+  readonly auditLost: () => number;
   readonly ready: () => boolean;
 }
 
@@ -111,6 +112,16 @@ export class Metrics {
     });
     revision.set({ revision: 'none' }, 1);
     if (source !== undefined) this.#sourceGauges(source);
+    const lost = new Counter({
+      name: 'portcullis_audit_records_lost_total',
+      help: 'Audit records that nobody will ever read, because their reader was too slow or went away.',
+      registers: [],
+      collect() {
+        lost.reset();
+        lost.inc(live.auditLost());
+      },
+    });
+    this.registry.registerMetric(lost);
     this.#labelled('build_info', 'Version of the data plane.', ['version'], () => undefined).set({ version }, 1);
   }
 

@@ -14,6 +14,7 @@ function metrics(): Metrics {
       inFlight: zero,
       queued: zero,
       maxConcurrent: zero,
+      auditLost: zero,
       configRevision: () => undefined,
       configKeys: zero,
       ready: () => true,
