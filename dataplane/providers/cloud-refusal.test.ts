@@ -58,6 +58,13 @@ describe('throttling under another status', () => {
 });
 
 test.each([
+  'tools.0.name: `my quota` does not match the pattern',
+  'Malformed input request: #/tools/0/name: string [rate limit] does not match pattern, please reformat your input',
+])('a caller’s own words are no quota: %s', (message) => {
+  for (const status of [400, 403]) expect(bedrock.refusal?.(status, aws(message))).toBeUndefined();
+});
+
+test.each([
   ['Bedrock', bedrock, aws('The provided model identifier is invalid.')],
   ['Foundry', foundry, azure('DeploymentNotFound', 'The API deployment claude for this resource does not exist.')],
 ])('a model that %s does not know is a 404', (_name, provider, body) => {

@@ -20,6 +20,9 @@ const MENDED = /\bthinking\b|\bsignature\b|\bmid-conversation\b|\bsafeguards\b|\
 /** A model's complaint begins with the place in the body; a cloud's own sentences do not. */
 const BODY_PLACE = /^[a-z_]+(?:\.[\w-]+)*: /;
 
+/** Bedrock's own check of a body. */
+const SCHEMA_COMPLAINT = 'Malformed input request';
+
 const QUOTA = /\b(?:quota|throttl\w*|too many (?:requests|tokens)|rate limit)\b/i;
 const UNKNOWN_MODEL = /\bmodel identifier is invalid\b|\bdeployment .*does not exist\b/i;
 const MAX_KEPT = 500;
@@ -40,15 +43,19 @@ export interface CloudError {
 export function cloudRefusal(status: number, error: CloudError, isSize?: RegExp): Refusal | undefined {
   const message = error.message.slice(0, MAX_READ);
   const name = error.name?.slice(0, MAX_READ);
-  if ((status === 400 || status === 403) && (QUOTA.test(message) || (name !== undefined && QUOTA.test(name)))) {
-    return { status: 429 };
-  }
+  if ((status === 400 || status === 403) && isQuota(message, name)) return { status: 429 };
   if (status !== 400) return undefined;
   const size = SIZE_SENTENCES.get(message) ?? PROMPT_TOO_LONG.exec(message)?.[0];
   if (size !== undefined) return { message: size };
   if (UNKNOWN_MODEL.test(message)) return { status: 404 };
   if (isSize?.test(message) === true) return { message: TOO_LONG };
   return message.length <= MAX_KEPT && BODY_PLACE.test(message) && MENDED.test(message) ? { message } : undefined;
+}
+
+/** What a caller put into a body may be repeated behind the place it stands at, and must not pass for a quota. */
+function isQuota(message: string, name: string | undefined): boolean {
+  if (name !== undefined && QUOTA.test(name)) return true;
+  return QUOTA.test(message) && !BODY_PLACE.test(message) && !message.startsWith(SCHEMA_COMPLAINT);
 }
 
 /** AWS: `{"message":…}`, of some services `{"Message":…}`, with `__type` where the name is not a header. */

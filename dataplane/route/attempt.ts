@@ -6,7 +6,7 @@ import type { UpstreamRequest } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { isPassing } from '../credentials/credential-error.ts';
 import { decodeWhole } from './content-coding.ts';
-import type { Failure, UpstreamAnswer } from './failure.ts';
+import { asMeant, type Failure, type UpstreamAnswer } from './failure.ts';
 import { requestBody } from './request-body.ts';
 
 /** More of a refusal than this is not worth keeping; the connection is given up instead. */
@@ -191,14 +191,15 @@ export class Attempt implements Dispatcher.DispatchHandler {
 
   #finishCollecting(): void {
     if (this.#settled) return;
-    const answer: UpstreamAnswer = {
+    const collected: UpstreamAnswer = {
       status: this.#status,
       body: decodeWhole(Buffer.concat(this.#collected), this.#headers['content-encoding'], MAX_COLLECTED),
       contentType: text(this.#headers['content-type']),
       retryAfter: text(this.#headers['retry-after']),
       date: text(this.#headers['date']),
     };
-    if (this.#owner.verdict(this.#status) === 'failed') {
+    const answer = asMeant(collected, this.target);
+    if (this.#owner.verdict(answer.status) === 'failed') {
       this.#settle({ kind: 'status', target: this.target, answer });
       return;
     }

@@ -2,6 +2,7 @@
 // last 401/403, else last 404, else last 501, else overloaded, else our own 502. Wording of Anthropic envelopes is kept, because
 // clients recover by it; anything else becomes a stable sentence, so that no account id or provider page reaches a user.
 import { GatewayError, isRetryable, refuse } from '../errors.ts';
+import type { Refusal } from '../providers/provider.ts';
 import type { UpstreamTarget } from '../providers/target.ts';
 import { withoutAccountIds } from './account-ids.ts';
 
@@ -90,21 +91,33 @@ function upstreamAuth(): FinalAnswer {
   return own(403, 'upstream_auth', message);
 }
 
-/** An upstream's refusal as the client gets it. */
+/** The answer under the status it means: clouds put quotas and unknown models under a 400 or 403, and another upstream may serve those. */
+export function asMeant(answer: UpstreamAnswer, target: UpstreamTarget): UpstreamAnswer {
+  const status = refusalIn(answer, target)?.status;
+  return status === undefined ? answer : { ...answer, status };
+}
+
+/** Clouds answer in shapes of their own; what those mean, their families know. */
+function refusalIn(answer: UpstreamAnswer, { provider }: UpstreamTarget): Refusal | undefined {
+  if (provider.refusal === undefined || anthropicMessage(answer) !== undefined) return undefined;
+  return provider.refusal(answer.status, answer.body.toString());
+}
+
+/** An upstream's refusal, {@link asMeant}, as the client gets it. */
 export function answerOf(answer: UpstreamAnswer, target: UpstreamTarget, configured: number): FinalAnswer {
-  const { body } = answer;
+  const { status, body } = answer;
   const leaks = target.leaksInto(body);
   const words = leaks ? undefined : anthropicMessage(answer);
-  // Clouds answer in shapes of their own; what those mean, their families know.
-  const refusal = words === undefined ? target.provider.refusal?.(answer.status, body.toString()) : undefined;
-  const status = refusal?.status ?? answer.status;
   if (status === 401 || status === 403) return upstreamAuth();
   if (status >= 500 && status !== 501 && status !== 529) {
     return own(502, 'upstreams_failed', `all upstreams failed (${configured} attempted)`);
   }
   const reason = `upstream_${status}`;
   const wait = status === 429 || status === 529 ? (retryAfterSeconds(answer) ?? 1) : undefined;
-  if (words === undefined) return own(status, reason, sentenceFor(status, leaks ? undefined : refusal?.message), wait);
+  if (words === undefined) {
+    const kept = leaks ? undefined : refusalIn(answer, target)?.message;
+    return own(status, reason, sentenceFor(status, kept), wait);
+  }
   const text = body.toString();
   return withoutAccountIds(text) === text
     ? { kind: 'upstream', status, body, reason, retry: isRetryable(status), retryAfterSeconds: wait }
