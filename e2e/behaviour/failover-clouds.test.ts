@@ -42,7 +42,7 @@ const QUOTAS: readonly [ProviderFamily, number, object][] = [
 ];
 
 describe.each(QUOTAS)('a quota of %s under a %i', (family, status, body) => {
-  test('[ROUTE-04] goes on to the next upstream, and is no failure of this one', async () => {
+  test('[ROUTE-06] goes on to the next upstream, and is no failure of this one', async () => {
     await start(family);
     refuse(status, body);
     for (const _ of [1, 2]) {
@@ -68,7 +68,7 @@ describe.each(QUOTAS)('a quota of %s under a %i', (family, status, body) => {
   });
 });
 
-test('[ROUTE-04] a model that Bedrock does not know is looked for elsewhere', async () => {
+test('[ROUTE-06] a model that Bedrock does not know is looked for elsewhere', async () => {
   await start('Bedrock');
   refuse(400, { message: 'The provided model identifier is invalid.' });
   expect((await call(gateway)).status).toBe(200);
