@@ -13,11 +13,10 @@ import { PreviousSecretUses } from './identify/previous-secret.ts';
 import { Recorder } from './meter/recorder.ts';
 import { probeMetrics } from './probe/probe-metrics.ts';
 import { Probes, type UpstreamChange } from './probe/probes.ts';
-import type { Exchange } from './route/exchange.ts';
-import type { RouteContext } from './route/forwarder.ts';
 import { Pools, RECONNECT_AFTER_MS, type PoolOptions } from './route/pools.ts';
 import { Slots } from './route/slots.ts';
 import { forgetOthers, routingState } from './route/strategy.ts';
+import type { OpenExchange, RouteContext } from './route/route-context.ts';
 import { Sweeper } from './route/sweeper.ts';
 import { answerError } from './server/answer.ts';
 import { buildApp } from './server/app.ts';
@@ -75,7 +74,7 @@ const CLOCK: Clock = {
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { holder, audit, log, version, environmentProxy } = options;
   const now = (): number => performance.now();
-  const sweeper = new Sweeper<Exchange>(now);
+  const sweeper = new Sweeper<OpenExchange>(now);
   const first = holder.current!.settings;
   const slots = new Slots(first.gateway.listen.limits.maxConcurrentUpstream);
   const routing = routingState(now, Math.random);
@@ -202,7 +201,7 @@ async function released(server: Server, withinMs: number): Promise<void> {
   }
 }
 
-function cutRevoked(sweeper: Sweeper<Exchange>, { keys }: Snapshot, wallClock: number): void {
+function cutRevoked(sweeper: Sweeper<OpenExchange>, { keys }: Snapshot, wallClock: number): void {
   for (const exchange of sweeper.all()) {
     const key = exchange.call.principal?.key;
     if (key === undefined) continue;

@@ -15,15 +15,14 @@ import { answerFinally } from './answer-final.ts';
 import { headerText, withoutSecrets } from './answer-head.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { answerOf, finalAnswer, type Failure, type FinalAnswer, type UpstreamAnswer } from './failure.ts';
-import type { RouteContext } from './forwarder.ts';
+import type { OpenExchange, RouteContext } from './route-context.ts';
 import { noteAnswer, noteRefusal } from './health.ts';
 import { planOf } from './plan-of-call.ts';
 import { refusalOf } from './leading-error.ts';
 import { isEventStream, Relay, type RelayOwner, type UnseenFailure } from './relay.ts';
 import type { Plan } from './strategy-plan.ts';
-import type { Swept } from './sweeper.ts';
 
-export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner {
+export class Exchange implements OpenExchange, ClientWatcher, AttemptOwner, RelayOwner {
   readonly call: Call;
   readonly #context: RouteContext;
   readonly #grant: Grant;
@@ -87,7 +86,6 @@ export class Exchange implements Swept, ClientWatcher, AttemptOwner, RelayOwner 
     this.#finish();
   }
 
-  /** Ends the call from our side: its key was revoked, or the process is going down. */
   cut(outcome: 'revoked' | 'drained'): void {
     if (this.#done) return;
     const error =

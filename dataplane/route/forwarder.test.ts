@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { ClientGoneError } from '../server/body.ts';
 import type { Call } from '../server/call.ts';
-import { forward, type RouteContext } from './forwarder.ts';
+import { forward } from './forwarder.ts';
+import type { RouteContext } from './route-context.ts';
 import { Slots } from './slots.ts';
 
 test.each([

@@ -2,7 +2,7 @@
 // identity; a session belongs to its caller, whatever id it claims.
 import type { Grant } from '../admit/admit.ts';
 import type { Call } from '../server/call.ts';
-import type { RouteContext } from './forwarder.ts';
+import type { RouteContext } from './route-context.ts';
 import { Plan } from './strategy-plan.ts';
 import { typicalPrice } from './strategy-price.ts';
 

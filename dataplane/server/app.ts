@@ -10,7 +10,7 @@ import { checkAlive, identify } from '../identify/identify.ts';
 import type { PreviousSecretUses } from '../identify/previous-secret.ts';
 import { newCallRecord } from '../meter/call-record.ts';
 import type { Recorder } from '../meter/recorder.ts';
-import type { RouteContext } from '../route/forwarder.ts';
+import type { RouteContext } from '../route/route-context.ts';
 import { answerError } from './answer.ts';
 import { ClientGoneError } from './body.ts';
 import { callId, type Call } from './call.ts';

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { refuse } from '../errors.ts';
 import { readFieldsBesideModel } from '../providers/message-fields.ts';
-import type { RouteContext } from '../route/forwarder.ts';
+import type { RouteContext } from '../route/route-context.ts';
 import { openCountBody } from './bedrock-count-body.ts';
 import { infer } from './infer.ts';
 import { decodeSegment } from './path-segment.ts';

@@ -4,7 +4,7 @@ import { admitCaller, reachOf } from '../admit/admit.ts';
 import { refuse } from '../errors.ts';
 import { readMessageFields } from '../providers/message-fields.ts';
 import type { Operation } from '../providers/provider.ts';
-import type { RouteContext } from '../route/forwarder.ts';
+import type { RouteContext } from '../route/route-context.ts';
 import { answerJson } from './answer.ts';
 import type { Call } from './call.ts';
 import { checkServed, infer, type Inference } from './infer.ts';

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Place } from '../admit/place.ts';
 import { refuse } from '../errors.ts';
 import { readFieldsBesideModel, readMessageFields } from '../providers/message-fields.ts';
-import type { RouteContext } from '../route/forwarder.ts';
+import type { RouteContext } from '../route/route-context.ts';
 import { infer } from './infer.ts';
 import { decodeSegment } from './path-segment.ts';
 

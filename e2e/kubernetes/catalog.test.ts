@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
 import { call } from '../harness/kubernetes/flood.ts';
 import { install, type Installation } from '../harness/kubernetes/installation.ts';
+import { EVERYONE, smallestGateway } from '../harness/kubernetes/smallest-gateway.ts';
 
 const POLL = { timeout: 30_000, interval: 100 };
 const VALUE = 'catalog-0123456789-abcdefghijklmnop-QRSTUV';
@@ -82,25 +83,7 @@ kind: Secret
 metadata: {name: values}
 stringData: {token: sk-ant-first, key: ${VALUE}}
 ---
-apiVersion: portcullis.dev/v1alpha1
-kind: Gateway
-metadata: {name: claude}
-spec: {publicUrl: "http://localhost:8080", deployment: {replicas: 1}, catalog: {configMapRef: {name: tables}}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Upstream
-metadata: {name: anthropic}
-spec:
-  gatewayRef: {name: claude}
-  provider: Anthropic
-  baseUrl: ${upstream}
-  anthropic: {auth: {type: APIKey, apiKey: {name: values, key: token}}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Policy
-metadata: {name: everyone}
-spec: {gatewayRef: {name: claude}, match: {everyone: {}}, models: {allow: ["claude-*"]}}
----
+${smallestGateway(upstream, { spec: 'deployment: {replicas: 1}, catalog: {configMapRef: {name: tables}}', secret: 'values' })}---${EVERYONE}---
 apiVersion: portcullis.dev/v1alpha1
 kind: VirtualKey
 metadata: {name: ci}

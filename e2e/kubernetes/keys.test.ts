@@ -6,6 +6,7 @@ import { KEYS_MANAGER, STATUS_MANAGER } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
 import type { Secret } from '#shared/kube/types.ts';
 import { install, type Installation } from '../harness/kubernetes/installation.ts';
+import { EVERYONE, smallestGateway } from '../harness/kubernetes/smallest-gateway.ts';
 import { eventually } from '../harness/resources.ts';
 
 const MODEL = 'claude-haiku-5-5';
@@ -20,25 +21,7 @@ kind: Secret
 metadata: {name: anthropic}
 stringData: {token: sk-ant-for-tests}
 ---
-apiVersion: portcullis.dev/v1alpha1
-kind: Gateway
-metadata: {name: claude}
-spec: {publicUrl: "http://localhost:8080", environment: prod, deployment: {replicas: 2}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Upstream
-metadata: {name: anthropic}
-spec:
-  gatewayRef: {name: claude}
-  provider: Anthropic
-  baseUrl: ${cluster.mock.url}
-  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Policy
-metadata: {name: everyone}
-spec: {gatewayRef: {name: claude}, match: {everyone: {}}, models: {allow: ["claude-*"]}}
-`);
+${smallestGateway(cluster.mock.url, { spec: 'environment: prod, deployment: {replicas: 2}' })}---${EVERYONE}`);
   await eventually(() => (cluster.ready().length === 2 ? true : undefined), 60_000);
 }, 120_000);
 

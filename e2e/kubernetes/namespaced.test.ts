@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
 import type { Lease, Role } from '#shared/kube/types.ts';
 import { install, type Installation } from '../harness/kubernetes/installation.ts';
+import { smallestGateway } from '../harness/kubernetes/smallest-gateway.ts';
 
 const POLL = { timeout: 45_000, interval: 100 };
 const ACCOUNT = 'claude-portcullis-data-plane';
@@ -65,21 +66,7 @@ beforeAll(async () => {
     'anthropic',
     '--from-literal=token=sk-ant-api03-0123456789abcdef',
   );
-  await cluster.apply(`
-apiVersion: portcullis.dev/v1alpha1
-kind: Gateway
-metadata: {name: claude}
-spec: {publicUrl: "http://localhost:8080", deployment: {replicas: 2}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Upstream
-metadata: {name: anthropic}
-spec:
-  gatewayRef: {name: claude}
-  provider: Anthropic
-  baseUrl: ${cluster.mock.url}
-  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
-`);
+  await cluster.apply(smallestGateway(cluster.mock.url));
 }, 180_000);
 
 afterAll(() => cluster?.close());

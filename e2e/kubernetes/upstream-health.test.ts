@@ -10,6 +10,7 @@ import { UPSTREAMS_ANNOTATION } from '#shared/kube/labels.ts';
 import { RESOURCE, type KubeObject } from '#shared/kube/object.ts';
 import type { KubeEvent, Lease } from '#shared/kube/types.ts';
 import { install, type Installation } from '../harness/kubernetes/installation.ts';
+import { smallestGateway } from '../harness/kubernetes/smallest-gateway.ts';
 
 interface UpstreamStatus extends KubeObject {
   readonly status?: {
@@ -47,21 +48,7 @@ beforeAll(async () => {
       : { kind: 'status', status: 401, errorType: 'authentication_error', message: 'invalid x-api-key' },
   );
   await cluster.apply(secret(BAD));
-  await cluster.apply(`
-apiVersion: portcullis.dev/v1alpha1
-kind: Gateway
-metadata: {name: claude}
-spec: {publicUrl: "http://localhost:8080", deployment: {replicas: 2}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Upstream
-metadata: {name: anthropic}
-spec:
-  gatewayRef: {name: claude}
-  provider: Anthropic
-  baseUrl: ${cluster.mock.url}
-  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
-`);
+  await cluster.apply(smallestGateway(cluster.mock.url));
 }, 180_000);
 
 afterAll(() => cluster?.close());
@@ -229,24 +216,7 @@ spec:
 
 test('[TEN-09] the operator’s figures of objects of one name in two namespaces are kept apart', async () => {
   await cluster.apply(secret(GOOD), 'other');
-  await cluster.apply(
-    `
-apiVersion: portcullis.dev/v1alpha1
-kind: Gateway
-metadata: {name: claude}
-spec: {publicUrl: "http://localhost:8080", deployment: {replicas: 1}}
----
-apiVersion: portcullis.dev/v1alpha1
-kind: Upstream
-metadata: {name: anthropic}
-spec:
-  gatewayRef: {name: claude}
-  provider: Anthropic
-  baseUrl: ${cluster.mock.url}
-  anthropic: {auth: {type: APIKey, apiKey: {name: anthropic, key: token}}}
-`,
-    'other',
-  );
+  await cluster.apply(smallestGateway(cluster.mock.url, { spec: 'deployment: {replicas: 1}' }), 'other');
   const series = async (label: string): Promise<ReadonlySet<string>> => {
     const text = await cluster.operators[0]!.metrics();
     return new Set(Array.from(text.matchAll(new RegExp(`[{,]${label}="([^"]*)"`, 'g')), ([, value]) => value!));

@@ -1,6 +1,12 @@
 // Offsets to lines, and paths to offsets.
 import { isAlias, isMap, isNode, isScalar, isSeq, type Document as YamlDocument } from 'yaml';
-import type { Position } from './documents.ts';
+
+/** A place in a file; line and column count from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
 
 /** Members from the root of a document, such as `['spec', 'models', 'allow', 0]`. */
 export type Path = readonly (string | number)[];

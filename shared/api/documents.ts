@@ -1,16 +1,9 @@
 // Manifests as people write them: YAML or JSON text of several documents into objects that remember where they stand. Values are
 // read at once; positions only when somebody asks, by reading the one document again, so that 100,000 documents stay cheap.
 import { parseAllDocuments, type Document as YamlDocument, type ScalarTag, type YAMLError } from 'yaml';
-import { locateNode, linesOf, type Lines, type Path } from './documents-position.ts';
+import { locateNode, linesOf, type Lines, type Path, type Position } from './documents-position.ts';
 import { LineMemory } from './documents-plain-lines.ts';
 import { readPlain } from './documents-plain.ts';
-
-/** A place in a file; line and column count from 1. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
 
 export interface Document {
   readonly value: Readonly<Record<string, unknown>>;

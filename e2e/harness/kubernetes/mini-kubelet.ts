@@ -4,39 +4,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from '#shared/kube/types.ts';
 import { RESOURCE, type KubeMeta } from '#shared/kube/object.ts';
-import type { ControlPlane } from './control-plane.ts';
-import { runPod, type PodRun } from './mini-kubelet/pod.ts';
+import { runPod, type NodeOptions, type PodRun, type RunningPod } from './mini-kubelet/pod.ts';
 import { VolumeSources } from './mini-kubelet/volume-sources.ts';
 import { reserveFolder } from './process-folder.ts';
 
-export interface MiniKubeletOptions {
-  readonly plane: ControlPlane;
+export type { RunningPod };
+
+export interface MiniKubeletOptions extends NodeOptions {
   readonly namespaces: readonly string[];
-  /** Program and first arguments by image, as an image's entrypoint; `*` stands for every other image. */
-  readonly images: Readonly<Record<string, readonly string[]>>;
   /** Milliseconds between two looks at what mounted volumes hold; 1,000 when left out. kubelet takes 60 to 90 s. */
   readonly volumeLag?: number;
-  /** Where pods find the API server, such as a proxy that injects faults; the control plane's own address when left out. */
-  readonly apiServer?: { readonly host: string; readonly port: number };
-  /** Variables for every container besides those of its pod. */
-  readonly environment?: Readonly<Record<string, string>>;
-}
-
-/** A pod that has been given to this kubelet and is not gone yet. */
-export interface RunningPod {
-  readonly name: string;
-  readonly namespace: string;
-  readonly uid: string;
-  /** Such as `127.1.3.1`: every pod may use the same ports. */
-  readonly address: string;
-  readonly ready: boolean;
-  readonly restarts: number;
-  /** Stands for `/` of its mounts. */
-  readonly root: string;
-  /** Process id of a container that runs. */
-  pid(container?: string): number | undefined;
-  /** Everything a container has written, over all of its starts. */
-  log(container?: string): string;
 }
 
 export interface MiniKubelet {

@@ -3,19 +3,47 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { RESOURCE } from '#shared/kube/object.ts';
 import type { Pod } from '#shared/kube/types.ts';
-import type { MiniKubeletOptions, RunningPod } from '../mini-kubelet.ts';
+import type { ControlPlane } from '../control-plane.ts';
 import type { ProcessFolder } from '../process-folder.ts';
 import { runContainer, type ContainerRun } from './container.ts';
 import { containerEnvironment, type Container } from './environment.ts';
 import type { VolumeSources } from './volume-sources.ts';
 import { podVolumes } from './volumes.ts';
 
-export interface PodOptions extends MiniKubeletOptions {
+/** What all pods of a node share. */
+export interface NodeOptions {
+  readonly plane: ControlPlane;
+  /** Program and first arguments by image, as an image's entrypoint; `*` stands for every other image. */
+  readonly images: Readonly<Record<string, readonly string[]>>;
+  /** Where pods find the API server, such as a proxy that injects faults; the control plane's own address when left out. */
+  readonly apiServer?: { readonly host: string; readonly port: number };
+  /** Variables for every container besides those of its pod. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface PodOptions extends NodeOptions {
   readonly folder: ProcessFolder;
   readonly sources: VolumeSources;
   readonly nodeName: string;
   /** Its own, as every pod has one. */
   readonly address: string;
+}
+
+/** A pod that has been given to this kubelet and is not gone yet. */
+export interface RunningPod {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  /** Such as `127.1.3.1`: every pod may use the same ports. */
+  readonly address: string;
+  readonly ready: boolean;
+  readonly restarts: number;
+  /** Stands for `/` of its mounts. */
+  readonly root: string;
+  /** Process id of a container that runs. */
+  pid(container?: string): number | undefined;
+  /** Everything a container has written, over all of its starts. */
+  log(container?: string): string;
 }
 
 export interface PodRun extends RunningPod {
