@@ -36,6 +36,20 @@ test.each([
   expect(entropyBits(text)).toBeCloseTo(bits, 9);
 });
 
+test('entropy is that of the definition, for texts of any length', () => {
+  const text = fc.string({
+    unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
+    maxLength: 600,
+  });
+  fc.assert(
+    fc.property(text, (each) => {
+      const shares = [...new Set(each)].map((char) => (each.split(char).length - 1) / each.length);
+      const bits = -each.length * shares.reduce((sum, share) => sum + share * Math.log2(share), 0);
+      expect(entropyBits(each)).toBeCloseTo(bits, 6);
+    }),
+  );
+});
+
 describe('displayPrefix', () => {
   test('[AUTH-07] the prefix of the Gateway and four characters of a generated key', () => {
     expect(displayPrefix(`sk-pc-${RANDOM}`, 'sk-pc-')).toBe('sk-pc-hJ3k');
