@@ -19,7 +19,9 @@ export async function inClusterConnection(
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = environment;
   if (host === undefined || host === '') throw new Error('KUBERNETES_SERVICE_HOST is not set: not in a pod');
   const read = async (): Promise<Credentials> => {
-    const [token, ca] = await Promise.all([readFile(`${folder}/token`, 'utf8'), readFile(`${folder}/ca.crt`, 'utf8')]);
+    // One after the other, so that of two that are missing the same one is always named.
+    const token = await readFile(`${folder}/token`, 'utf8');
+    const ca = await readFile(`${folder}/ca.crt`, 'utf8');
     return { tls: { ca }, authorization: `Bearer ${token.trim()}` };
   };
   let known = await read();
