@@ -106,3 +106,13 @@ test('a reader that goes away costs every record from then on, and nothing else'
   expect(told).toEqual(['10 nobody reads standard output any more']);
   closeSync(writer);
 });
+
+test('nor are those forgotten that were still waiting for others when it went', async () => {
+  const { reader, writer } = pipe();
+  const audit = opened(writer);
+  closeSync(reader);
+  // A batch and the beginning of the next.
+  for (let i = 0; i < 200; i++) audit.write(line(i));
+  await expect.poll(() => audit.lost, POLL).toBe(200);
+  closeSync(writer);
+});

@@ -48,7 +48,8 @@ export class AuditOutput implements AuditSink {
       .on('error', ({ code }: NodeJS.ErrnoException) => {
         if (code !== 'EPIPE' || this.#gone) return;
         this.#gone = true;
-        this.#lose(this.#handedOver, 'nobody reads standard output any more');
+        this.#lose(this.#handedOver + this.#lines.length, 'nobody reads standard output any more');
+        this.#lines = [];
       });
   }
 
