@@ -6,6 +6,7 @@ import {
   eventually,
   importedKey,
   startGateway,
+  withGatewaySpec,
   withObjects,
   type Resources,
   type TestGateway,
@@ -37,11 +38,7 @@ afterAll(async () => {
 const ask = (path: string, init: RequestInit = {}): Promise<Response> => fetch(`${gateway.url}${path}`, init);
 const bearer = (value: string): RequestInit => ({ headers: { authorization: `Bearer ${value}` } });
 
-/** The Gateway of {@link base} with other settings. */
-function gatewayWith(spec: Record<string, unknown>): Resources {
-  const [first] = base.objects;
-  return withObjects(base, [{ ...first!, spec: { ...(first!.spec as object), ...spec } }]);
-}
+const gatewayWith = (spec: Record<string, unknown>): Resources => withGatewaySpec(base, spec);
 
 describe('[API-09] [OPS-02] probes', () => {
   test.each(PROBES)('GET and HEAD %s answer 200 in JSON without a credential', async (path) => {

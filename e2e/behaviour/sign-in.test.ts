@@ -6,7 +6,7 @@ import {
   CI_KEY,
   eventually,
   startGateway,
-  withObjects,
+  withGatewaySpec,
   type Resources,
   type TestGateway,
 } from '../harness/gateway.ts';
@@ -32,11 +32,7 @@ afterEach(() => gateway.reload(base));
 
 const ask = (init: RequestInit = {}, path = PATH): Promise<Response> => fetch(`${gateway.url}${path}`, init);
 
-/** The Gateway of {@link base} with other settings. */
-function gatewayWith(spec: Record<string, unknown>): Resources {
-  const [first] = base.objects;
-  return withObjects(base, [{ ...first!, spec: { ...(first!.spec as object), ...spec } }]);
-}
+const gatewayWith = (spec: Record<string, unknown>): Resources => withGatewaySpec(base, spec);
 
 test('[OPS-16] anybody may read it, and as long as nobody can sign in it promises nothing', async () => {
   for (const headers of [{}, { authorization: `Bearer ${CI_KEY}` }, { authorization: 'Bearer wrong' }]) {

@@ -112,6 +112,12 @@ export function withObjects(
   };
 }
 
+/** The same resources, their Gateway with other settings. */
+export function withGatewaySpec(base: Resources, spec: Readonly<Record<string, unknown>>): Resources {
+  const gateway = base.objects.find(({ kind }) => kind === 'Gateway')!;
+  return withObjects(base, [{ ...gateway, spec: { ...(gateway.spec as object), ...spec } }]);
+}
+
 function merge(a: Resources['secrets'], b: Resources['secrets']): Resources['secrets'] {
   return Object.fromEntries(
     [...new Set([...Object.keys(a), ...Object.keys(b)])].map((name) => [name, { ...a[name], ...b[name] }]),
